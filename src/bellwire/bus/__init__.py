@@ -1,0 +1,1 @@
+"""NATS: the embedded server, subjects, streams; and the MQTT client."""

@@ -1,0 +1,1 @@
+"""serverless.yml as a typed model: read it with `load_service`."""

@@ -1,0 +1,1 @@
+"""Lambda-compatible functions: a pool of warm worker processes."""

@@ -1,0 +1,1 @@
+"""WebSocket API: routes, selection expressions, connections, events, @connections."""

@@ -1,0 +1,1 @@
+"""Topic filters, IoT SQL, rules."""

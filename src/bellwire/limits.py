@@ -1,0 +1,79 @@
+"""Every bound of a node, in one place: AWS's quotas by default, each with its unit and source.
+
+All can be set under `custom.bellwire.limits`, in the file's own camelCase (`idleTimeoutS: 1200`).
+Sources: [ws] docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+· [lambda] docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html · ours: chosen by us, reason beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of one node. Names end in their unit."""
+
+    # WebSocket API
+    frame_bytes: int = 32 * 1024
+    """Largest frame a client may send; more closes with 1009 [ws]."""
+    message_bytes: int = 128 * 1024
+    """Largest message in either direction; from a client more closes with 1009 [ws]."""
+    idle_timeout_s: float = 600.0
+    """A connection without messages for this long is closed with 1001 [ws]."""
+    connection_duration_s: float = 7200.0
+    """A connection older than this is closed with 1001 [ws]."""
+    integration_timeout_ms: int = 29_000
+    """Longest a route waits for its function [ws]."""
+    request_head_bytes: int = 32 * 1024
+    """Largest request line plus headers. Ours: AWS allows 10 KB of headers and a URL of 4 KB [ws]."""
+    request_head_timeout_s: float = 10.0
+    """A client that has not finished its request head by then is dropped. Ours: slow-loris bound."""
+    close_timeout_s: float = 5.0
+    """How long a closing handshake may take before the socket is cut. Ours."""
+    ping_interval_s: float = 30.0
+    """Silence after which the server pings, to find dead peers; 0 pings never, as AWS. Ours."""
+    ping_timeout_s: float = 30.0
+    """A peer that has not answered a ping by then is taken for dead (1006). Ours."""
+    send_queue_bytes: int = 1024 * 1024
+    """Bytes waiting for one reader; more cuts the connection with 4008. Ours: eight messages."""
+    messages_in_flight: int = 32
+    """Messages of one connection being worked on; more waits in the socket. Ours."""
+    connections: int = 100_000
+    """Connections a node accepts; more are refused with 503. Ours: AWS has no such quota."""
+
+    # Functions
+    payload_bytes: int = 6 * 1024 * 1024
+    """Largest event and result of a synchronous invocation [lambda]."""
+    function_concurrency: int = 10
+    """Execution environments of one function without reservedConcurrency. Ours: AWS shares 1000."""
+    invocation_queue: int = 1000
+    """Invocations of one function waiting for an environment; more answers 429. Ours."""
+    init_timeout_s: float = 10.0
+    """Longest a function's module may take to import [lambda]."""
+    log_line_bytes: int = 256 * 1024
+    """A longer line of a function's output is cut and marked [CloudWatch Logs event size]."""
+
+    # Rules and events
+    mqtt_payload_bytes: int = 128 * 1024
+    """Largest message a device may publish
+    [docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits]."""
+    events_in_flight: int = 1000
+    """Events of one rule taken from the broker and not yet done. Ours."""
+    function_retries: int = 2
+    """Times a failed asynchronous invocation is tried again
+    [docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html]."""
+    retry_delay_s: float = 1.0
+    """Wait before the first retry, doubled each time. Ours: AWS waits one minute, then two."""
+    redelivery_s: float = 10.0
+    """An event whose node fell silent for this long is given out again. Ours."""
+
+    # Notifications
+    notify_list_devices: int = 1000
+    """Entries of one notify list. Ours."""
+    notify_list_parameters: int = 1000
+    """Parameters of one entry. Ours."""
+    name_bytes: int = 256
+    """Longest device or parameter name, as UTF-8 [the topic limit of AWS IoT]."""
+    snapshot_devices: int = 100_000
+    """Devices whose last values are kept; the one silent longest goes first. Ours."""

@@ -1,0 +1,1 @@
+"""The front door: one port for WebSocket, management API, publish and console."""

@@ -1,0 +1,25 @@
+"""What a node is told when it starts: one frozen tree, built by the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one node.
+
+    A port of 0 means any free port. `nats_url` set means: use that server, start none.
+    """
+
+    directory: Path
+    host: str = "127.0.0.1"
+    port: int = 3001
+    mqtt_port: int = 1883
+    stage: str | None = None
+    data_dir: Path = Path(".bellwire")
+    nats_url: str | None = None
+    nats_server: str | None = None
+    simulate: int = 0
+    ready_file: Path | None = None
