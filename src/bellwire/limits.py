@@ -65,6 +65,10 @@ class Limits:
     [docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html]."""
     retry_delay_s: float = 1.0
     """Wait before the first retry, doubled each time. Ours: AWS waits one minute, then two."""
+    stored_events_bytes: int = 4 * 1024**3
+    """Disk the embedded broker may use; once full, QoS 1 publishes are not acknowledged. Ours."""
+    dead_letters_bytes: int = 256 * 1024**2
+    """Disk for events whose function failed for good; beyond it the oldest go. Ours."""
     redelivery_s: float = 10.0
     """An event whose node fell silent for this long is given out again. Ours."""
 

@@ -62,6 +62,6 @@ class Api:
             limits=service.limits,
         )
 
-    def route_of(self, message: bytes) -> Route | None:
+    def route_of(self, message: str) -> Route | None:
         """Return the route of a message: the one it names, else `$default`, else None."""
         return self._by_message.get(self._select(message)) or self._by_message.get(DEFAULT)

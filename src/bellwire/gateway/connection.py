@@ -133,8 +133,8 @@ class Connection:
         """Answer the handshake with an error of the gateway's own."""
         return self._reject(status, message, self._ids.request_id())
 
-    def receive(self, text: bytes, *, now_ms: int) -> tuple[Route, Invoke] | Send:
-        """Take a message (UTF-8, checked): run its route, or answer Forbidden where it has none."""
+    def receive(self, text: str, *, now_ms: int) -> tuple[Route, Invoke] | Send:
+        """Take a message: run its route, or answer Forbidden where it has none."""
         self.last_active_ms = now_ms
         request_id = self._ids.request_id()
         route = self._api.route_of(text)
@@ -142,7 +142,7 @@ class Connection:
             return self._error(responses.FORBIDDEN, request_id)
         event = message_event(
             self.context,
-            text.decode(),
+            text,
             route_key=route.route_key,
             message_id=self._ids.message_id(),
             request_id=request_id,

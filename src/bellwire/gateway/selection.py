@@ -16,7 +16,7 @@ import orjson
 from bellwire.errors import DefinitionError, Place
 
 
-Select = Callable[[bytes], str]
+Select = Callable[[str], str]
 """Takes the message as it came, returns the route key it asks for; `""` where it names none."""
 
 _VARIABLE = re.compile(
@@ -102,7 +102,7 @@ def _selector(parts: list[str | tuple[Step, ...]]) -> Select:
     if len(parts) == 1 and len(paths[0]) == 1 and paths[0][0].key is not None:
         return _one_key(paths[0][0].key)
 
-    def select(message: bytes) -> str:
+    def select(message: str) -> str:
         body = _parse(message)
         return "".join(
             part if isinstance(part, str) else _text(_follow(body, part)) for part in parts
@@ -113,7 +113,7 @@ def _selector(parts: list[str | tuple[Step, ...]]) -> Select:
 
 def _one_key(key: str) -> Select:
     # `$request.body.action`, the expression of nearly every API.
-    def select(message: bytes) -> str:
+    def select(message: str) -> str:
         body = _parse(message)
         value = body.get(key, "") if isinstance(body, dict) else ""
         return value if isinstance(value, str) else _text([value])
@@ -121,7 +121,7 @@ def _one_key(key: str) -> Select:
     return select
 
 
-def _parse(message: bytes) -> object:
+def _parse(message: str) -> object:
     try:
         parsed: object = orjson.loads(message)
     except orjson.JSONDecodeError:

@@ -1,0 +1,317 @@
+"""The node's NATS connection: rules' events in, acknowledgements and dead letters out.
+
+Where events come from. nats-server stores a QoS 1 or 2 message in its stream `$MQTT_msgs` before
+it sends PUBACK; each rule has a durable consumer there, which keeps its place whatever dies. A QoS
+0 message is in no stream: each rule also subscribes to the plain subject, and there takes only
+what the stream will not bring. QoS 0 promises nothing; QoS 1 reaches the rule at least once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    StreamConfig,
+)
+from nats.js.errors import NotFoundError
+
+from bellwire.bus.subjects import (
+    MESSAGES_PREFIX,
+    MESSAGES_STREAM,
+    QOS_HEADER,
+    subject_of,
+    topic_of,
+)
+from bellwire.errors import BusError
+from bellwire.limits import Limits
+
+
+log = logging.getLogger("bellwire.bus")
+
+_ACK, _IN_PROGRESS = b"+ACK", b"+WPI"
+_DEAD_LETTERS_STREAM = "BELLWIRE_DEAD_LETTERS"
+_CONNECT_POLL_S = 0.02
+
+
+class Event:
+    """A message for one rule. Say `done()` once its work is finished, else it comes again."""
+
+    __slots__ = ("_bus", "_reply", "payload", "redelivered", "timestamp_ms", "topic")
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        topic: str,
+        payload: bytes,
+        timestamp_ms: int,
+        reply: str,
+        redelivered: bool,
+    ) -> None:
+        self._bus = bus
+        self._reply = reply
+        self.topic = topic
+        self.payload = payload
+        self.timestamp_ms = timestamp_ms
+        self.redelivered = redelivered
+
+    @property
+    def durable(self) -> bool:
+        """Whether the broker keeps the event until it is done (QoS 1 and 2)."""
+        return bool(self._reply)
+
+    def done(self) -> None:
+        """Acknowledge: the event will not come again."""
+        if self._reply:
+            self._bus.reply(self._reply, _ACK)
+
+    def in_progress(self) -> None:
+        """Say that it is being worked on: it is not given out again yet."""
+        if self._reply:
+            self._bus.reply(self._reply, _IN_PROGRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSource:
+    """What one rule listens to: its name, its topic filter, and who takes its events."""
+
+    rule: str
+    topic_filter: str
+    on_event: Callable[[Event], None]
+
+
+class Bus:
+    """A connection to NATS that comes back by itself when the server does.
+
+    `scope` (service and stage) keeps the durable consumers of several services apart.
+    """
+
+    def __init__(self, *, scope: str, limits: Limits) -> None:
+        self._scope = re.sub(r"[^A-Za-z0-9_-]", "_", scope)
+        self._limits = limits
+        self._client = Client()
+        self._js: JetStreamContext | None = None
+        self._replies: list[tuple[str, bytes]] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    async def connect(
+        self,
+        url: str,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        within_s: float,
+        is_hopeless: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Connect, trying for `within_s` seconds; BusError where it does not succeed.
+
+        `is_hopeless` tells why trying again is of no use.
+        """
+        deadline = time.monotonic() + within_s
+        while True:
+            try:
+                await self._client.connect(
+                    url,
+                    user=user,
+                    password=password,
+                    name="bellwire",
+                    allow_reconnect=True,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds; asyncio.sleep takes parts
+                    connect_timeout=2,
+                    error_cb=_on_error,
+                    disconnected_cb=_on_disconnect,
+                    reconnected_cb=_on_reconnect,
+                )
+                self._js = self._client.jetstream()
+                return
+            except (TimeoutError, OSError, NatsError) as error:
+                reason = is_hopeless()
+                if reason is not None or time.monotonic() > deadline:
+                    raise BusError(
+                        f"NATS at {_without_secret(url)} cannot be reached: {reason or error}",
+                        retryable=reason is None,
+                    ) from None
+            await asyncio.sleep(_CONNECT_POLL_S)
+
+    async def close(self) -> None:
+        """Send what is waiting and disconnect."""
+        if self._sender is not None:
+            await self._sender
+        if self._client.is_connected:
+            await self._client.drain()
+        elif not self._client.is_closed:
+            await self._client.close()
+
+    # Rules
+
+    async def listen(self, sources: Iterable[RuleSource]) -> None:
+        """Give each rule its events from now on; forget the consumers of rules that are gone.
+
+        Raises BusError where the server has no MQTT or no JetStream.
+        """
+        sources = list(sources)
+        try:
+            await self._drop_stale({self._durable(source.rule) for source in sources})
+            for source in sources:
+                await self._listen_durable(source)
+                await self._listen_plain(source)
+        except NotFoundError:
+            raise BusError(
+                "the NATS server has no MQTT: its stream $MQTT_msgs does not exist",
+                retryable=False,
+                hint="give nats-server an mqtt { } block, JetStream, and let one client connect",
+            ) from None
+        except NatsError as error:
+            raise BusError(f"NATS refused to serve the rules: {error}", retryable=True) from None
+
+    def reply(self, subject: str, verdict: bytes) -> None:
+        """Queue an acknowledgement; all of one turn of the loop go out together."""
+        self._replies.append((subject, verdict))
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_replies())
+
+    async def _send_replies(self) -> None:
+        while self._replies:
+            replies, self._replies = self._replies, []
+            for subject, verdict in replies:
+                try:
+                    await self._client.publish(subject, verdict)
+                except NatsError as error:
+                    # Not acknowledged is given out again: late, but not lost.
+                    log.warning("an acknowledgement could not be sent: %s", error)
+
+    async def _listen_durable(self, source: RuleSource) -> None:
+        durable = self._durable(source.rule)
+        deliver_to = f"bellwire.rule.{durable}"
+
+        async def take(message: Msg) -> None:
+            event = self._durable_event(message)
+            if event is not None:
+                source.on_event(event)
+
+        await self._client.subscribe(deliver_to, queue=durable, cb=take)
+        await self._jetstream.add_consumer(
+            MESSAGES_STREAM,
+            ConsumerConfig(
+                durable_name=durable,
+                deliver_subject=deliver_to,
+                deliver_group=durable,
+                deliver_policy=DeliverPolicy.NEW,
+                filter_subject=MESSAGES_PREFIX + subject_of(source.topic_filter),
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=self._limits.redelivery_s,
+                max_ack_pending=self._limits.events_in_flight,
+            ),
+        )
+
+    async def _listen_plain(self, source: RuleSource) -> None:
+        async def take(message: Msg) -> None:
+            qos = (message.headers or {}).get(QOS_HEADER, "0")
+            if qos != "0" or message.subject.startswith(("$", "_INBOX.", "bellwire.")):
+                return
+            source.on_event(
+                Event(
+                    self,
+                    topic=topic_of(message.subject),
+                    payload=message.data,
+                    timestamp_ms=time.time_ns() // 1_000_000,
+                    reply="",
+                    redelivered=False,
+                )
+            )
+
+        await self._client.subscribe(
+            subject_of(source.topic_filter),
+            queue=f"bellwire.{self._durable(source.rule)}",
+            cb=take,
+            pending_msgs_limit=self._limits.events_in_flight,
+        )
+
+    def _durable_event(self, message: Msg) -> Event | None:
+        if not message.subject.startswith(MESSAGES_PREFIX) or not message.reply:
+            return None
+        metadata = message.metadata
+        return Event(
+            self,
+            topic=topic_of(message.subject.removeprefix(MESSAGES_PREFIX)),
+            payload=message.data,
+            timestamp_ms=int(metadata.timestamp.timestamp() * 1000),
+            reply=message.reply,
+            redelivered=metadata.num_delivered > 1,
+        )
+
+    async def _drop_stale(self, wanted: set[str]) -> None:
+        # The stream keeps a message until every consumer has it: one left behind by a rule that
+        # is gone would fill the disk.
+        for info in await self._jetstream.consumers_info(MESSAGES_STREAM):
+            if info.name.startswith(self._durable("")) and info.name not in wanted:
+                log.warning(
+                    "rule %s is gone from the service: %d events it had not handled are dropped",
+                    info.name.removeprefix(self._durable("")),
+                    (info.num_pending or 0) + (info.num_ack_pending or 0),
+                )
+                await self._jetstream.delete_consumer(MESSAGES_STREAM, info.name)
+
+    def _durable(self, rule: str) -> str:
+        return f"bellwire-{self._scope}-{rule}"
+
+    # Dead letters
+
+    async def open_dead_letters(self) -> None:
+        """Make sure that the stream for events that failed for good exists."""
+        try:
+            await self._jetstream.add_stream(
+                StreamConfig(
+                    name=_DEAD_LETTERS_STREAM,
+                    subjects=["bellwire.dead.>"],
+                    max_bytes=self._limits.dead_letters_bytes,
+                    discard=DiscardPolicy.OLD,
+                )
+            )
+        except NatsError as error:
+            raise BusError(f"the dead-letter stream: {error}", retryable=True) from None
+
+    async def bury(self, rule: str, payload: bytes, headers: Mapping[str, str]) -> None:
+        """Store an event that failed for good; BusError where NATS does not confirm."""
+        try:
+            await self._jetstream.publish(
+                f"bellwire.dead.{self._durable(rule)}", payload, headers=dict(headers)
+            )
+        except (TimeoutError, NatsError) as error:
+            raise BusError(f"a dead letter could not be stored: {error}", retryable=True) from None
+
+    @property
+    def _jetstream(self) -> JetStreamContext:
+        assert self._js is not None, "connect() comes first"
+        return self._js
+
+
+def _without_secret(url: str) -> str:
+    scheme, _, rest = url.rpartition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+async def _on_error(error: Exception) -> None:
+    log.warning("NATS: %s", error)
+
+
+async def _on_disconnect() -> None:
+    log.warning("NATS: connection lost, trying to reconnect")
+
+
+async def _on_reconnect() -> None:
+    log.info("NATS: connected again")

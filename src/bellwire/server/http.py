@@ -1,0 +1,224 @@
+"""The HTTP half of the front door: @connections, Invoke, Publish, the page, health.
+
+Every handler reads a request, calls one function, and writes an answer. A CallerError becomes
+the answer AWS gives; anything else is a bug and a 500.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import orjson
+from aiohttp import web
+
+from bellwire.console import StaticFile
+from bellwire.errors import (
+    BadRequestError,
+    CallerError,
+    ForbiddenError,
+    GoneError,
+    NotFoundError,
+    UpstreamError,
+)
+from bellwire.gateway import management
+from bellwire.gateway.ids import IdSource
+from bellwire.server.hub import Hub, InvokeFunction
+
+
+log = logging.getLogger("bellwire.http")
+
+Publish = Callable[[str, bytes, int], Awaitable[None]]
+"""Publishes to a topic with a QoS of 0 or 1; returns once the broker has it."""
+Devices = Callable[[], list[dict[str, object]]]
+"""Tells the devices known so far, with their last values."""
+
+_CONTENT_SECURITY_POLICY = "default-src 'self'; connect-src 'self' ws: wss:"
+_BODY_BYTES = 7 * 1024 * 1024  # a little above the largest event: the exact bound is checked later
+
+
+@dataclass(frozen=True, slots=True)
+class HttpServices:
+    """What the HTTP half needs of the node."""
+
+    hub: Hub
+    ids: IdSource
+    invoke: InvokeFunction
+    publish: Publish
+    devices: Devices
+    is_ready: Callable[[], bool]
+    pages: Mapping[str, StaticFile]
+
+
+def make_application(services: HttpServices) -> web.Application:
+    """Build the aiohttp application."""
+    application = web.Application(
+        client_max_size=_BODY_BYTES, middlewares=[_answer_errors, _refuse_other_sites]
+    )
+    application[_SERVICES] = services
+    add = application.router.add_route
+    add("*", "/{stage}/@connections/{connection_id}", _connections)
+    add("POST", "/2015-03-31/functions/{name}/invocations", _invoke)
+    add("POST", "/topics/{topic:.+}", _publish)
+    add("GET", "/console/devices", _devices)
+    add("GET", "/console/{file}", _page)
+    add("GET", "/", _page)
+    add("GET", "/healthz", _health)
+    add("GET", "/readyz", _ready)
+    return application
+
+
+_SERVICES = web.AppKey("services", HttpServices)
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    services = request.app[_SERVICES]
+    try:
+        return await handler(request)
+    except CallerError as error:
+        return _response(management.failure(error, services.ids.request_id()))
+    except UpstreamError as error:
+        log.error("%s %s: %s", request.method, request.path, error.message)
+        return web.json_response({"message": error.message}, status=503)
+    except web.HTTPRequestEntityTooLarge:
+        raise
+    except web.HTTPException as error:
+        # What is no resource of ours is answered as the execute-api host does.
+        if error.status in (404, 405):
+            return _response(management.failure(ForbiddenError("Forbidden"), _request_id(request)))
+        raise
+
+
+@web.middleware
+async def _refuse_other_sites(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Refuse calls that a web page of another site makes through a visitor's browser."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise ForbiddenError(f"calls from the web page {origin} are not allowed")
+    return await handler(request)
+
+
+async def _connections(request: web.Request) -> web.StreamResponse:
+    services = request.app[_SERVICES]
+    hub = services.hub
+    if unquote(request.match_info["stage"]) != hub.api.stage:
+        raise ForbiddenError("Forbidden")
+    connection_id = unquote(request.match_info["connection_id"])
+    management.check_connection_id(connection_id)
+    body = await request.read() if request.method == "POST" else b""
+    if request.method == "POST":
+        management.check_payload(body, hub.limits.message_bytes)
+    session = hub.get(connection_id)
+    if session is None or session.connection is None:
+        raise GoneError("Gone")
+    request_id = services.ids.request_id()
+    if request.method == "POST":
+        # A reader that is too slow for its queue is cut: from then on it is gone.
+        if not hub.deliver((connection_id,), body):
+            raise GoneError("Gone")
+        return _response(management.success(200, b"", request_id))
+    if request.method == "GET":
+        document = management.connection_document(session.connection)
+        return _response(management.success(200, document, request_id))
+    if request.method == "DELETE":
+        session.close(session.connection.delete())
+        return _response(management.success(204, b"", request_id))
+    raise ForbiddenError("Forbidden")
+
+
+async def _invoke(request: web.Request) -> web.StreamResponse:
+    """Lambda's Invoke, RequestResponse and DryRun.
+
+    docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+    """
+    services = request.app[_SERVICES]
+    kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+    name = _function_key(unquote(request.match_info["name"]))
+    request_id = services.ids.request_id()
+    if kind == "DryRun":
+        return web.Response(status=204, headers={"x-amzn-RequestId": request_id})
+    if kind != "RequestResponse":
+        raise _InvalidParameterError(
+            f"Invocation type {kind} is not supported by this version: use RequestResponse"
+        )
+    event = await request.read() or b"{}"
+    try:
+        orjson.loads(event)
+    except orjson.JSONDecodeError as error:
+        raise _InvalidRequestContentError(
+            f"Could not parse request body into json: {error}"
+        ) from None
+    result = await services.invoke(name, event, request_id)
+    headers = {"x-amzn-RequestId": request_id, "X-Amz-Executed-Version": "$LATEST"}
+    if result.error:
+        headers["X-Amz-Function-Error"] = result.error
+    return web.Response(body=result.payload, headers=headers, content_type="application/json")
+
+
+class _InvalidParameterError(CallerError):
+    aws_code = "InvalidParameterValueException"
+
+
+class _InvalidRequestContentError(CallerError):
+    aws_code = "InvalidRequestContentException"
+
+
+def _function_key(name: str) -> str:
+    """Return the function's name from a name, a partial ARN or an ARN."""
+    if ":function:" in name:
+        name = name.partition(":function:")[2]
+    return name.partition(":")[0]
+
+
+async def _publish(request: web.Request) -> web.StreamResponse:
+    """IoT data Publish. docs.aws.amazon.com/iot/latest/apireference/API_iotdata_Publish.html"""
+    services = request.app[_SERVICES]
+    qos = request.query.get("qos", "0")
+    if qos not in ("0", "1"):
+        raise BadRequestError(f"qos is 0 or 1, not {qos!r}")
+    topic = unquote(request.raw_path.partition("?")[0].removeprefix("/topics/"))
+    await services.publish(topic, await request.read(), int(qos))
+    return web.json_response({"message": "OK"})
+
+
+async def _devices(request: web.Request) -> web.StreamResponse:
+    services = request.app[_SERVICES]
+    stage = services.hub.api.stage
+    document = {"stage": stage, "websocket_path": f"/{stage}", "devices": services.devices()}
+    return web.Response(body=orjson.dumps(document), content_type="application/json")
+
+
+async def _page(request: web.Request) -> web.StreamResponse:
+    file = request.app[_SERVICES].pages.get(request.match_info.get("file", "index.html"))
+    if file is None:
+        raise NotFoundError("no such page")
+    headers = {
+        "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-cache",
+        "ETag": file.etag,
+    }
+    if request.headers.get("If-None-Match") == file.etag:
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=file.body, headers=headers | {"Content-Type": file.content_type})
+
+
+async def _health(request: web.Request) -> web.StreamResponse:
+    return web.json_response({"status": "ok"})
+
+
+async def _ready(request: web.Request) -> web.StreamResponse:
+    ready = request.app[_SERVICES].is_ready()
+    return web.json_response({"ready": ready}, status=200 if ready else 503)
+
+
+def _request_id(request: web.Request) -> str:
+    return request.app[_SERVICES].ids.request_id()
+
+
+def _response(answer: management.Answer) -> web.Response:
+    return web.Response(status=answer.status, headers=answer.headers, body=answer.body or None)

@@ -1,0 +1,388 @@
+"""One WebSocket: bytes on one side, the gateway's core on the other.
+
+The wire format is the `websockets` library's sans-IO `ServerProtocol`; what the bytes mean is
+`gateway.connection`. This shell moves data between them and holds no rule of either.
+
+Writing. Frames for a connection gather in a list and go out once per turn of the event loop, all
+connections together (`Hub.flush`): a burst costs one system call per connection, not one per
+frame. What a reader has not taken is bounded by `send_queue_bytes`; beyond it the reader is cut
+with 4008, so that nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from websockets.datastructures import Headers
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State as WireState
+from websockets.server import ServerProtocol
+
+from bellwire.errors import CallerError, TooManyRequestsError
+from bellwire.gateway.connection import ABNORMAL, SLOW_CONSUMER, Connection
+from bellwire.gateway.effects import Accept, Close, IntegrationResult, Ping, Reject, Send
+from bellwire.gateway.events import Handshake
+
+
+if TYPE_CHECKING:
+    from bellwire.gateway.api import Route
+    from bellwire.server.hub import Hub
+
+
+log = logging.getLogger("bellwire.gateway")
+
+_UNSUPPORTED_DATA, _INVALID_DATA = 1003, 1007
+_WIRE_LOGGER = logging.getLogger("bellwire.wire")
+_WIRE_LOGGER.setLevel(logging.CRITICAL)  # the library logs each connection; we log what matters
+
+
+def encode_text(text: bytes, frame_bytes: int) -> bytes:
+    """Return a text message as it goes over the wire, in frames of at most `frame_bytes`."""
+    if len(text) <= frame_bytes:
+        return bytes(Frame(Opcode.TEXT, text).serialize(mask=False))
+    pieces = []
+    for start in range(0, len(text), frame_bytes):
+        end = start + frame_bytes
+        opcode = Opcode.CONT if start else Opcode.TEXT
+        frame = Frame(opcode, text[start:end], fin=end >= len(text))
+        pieces.append(frame.serialize(mask=False))
+    return b"".join(pieces)
+
+
+class WebSocketSession(asyncio.Protocol):
+    """The socket of one connection, from its request head to its end."""
+
+    __slots__ = (
+        "_backlog",
+        "_close_sent",
+        "_fragments",
+        "_hub",
+        "_in_flight",
+        "_paused",
+        "_queue",
+        "_queued_bytes",
+        "_response",
+        "_timer",
+        "_transport",
+        "_wire",
+        "connection",
+    )
+
+    def __init__(self, hub: Hub, transport: asyncio.Transport) -> None:
+        limits = hub.limits
+        self._hub = hub
+        self._transport = transport
+        self._wire = ServerProtocol(
+            max_size=(limits.message_bytes, limits.frame_bytes), logger=_WIRE_LOGGER
+        )
+        self.connection: Connection | None = None
+        self._response: Response | None = None
+        self._close_sent: Close | None = None
+        self._fragments: list[bytes] | None = None
+        self._backlog: deque[str] | None = None
+        self._in_flight = 0
+        self._paused = False
+        self._queue: list[bytes] = []
+        self._queued_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    # From the network
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the socket."""
+        if self._wire.eof_sent:
+            return  # we have closed: what the peer still sends no longer matters
+        if self.connection is not None:
+            self.connection.last_heard_ms = self._hub.now_ms()
+        self._wire.receive_data(data)
+        for event in self._wire.events_received():
+            if isinstance(event, Request):
+                self._start(event)
+            elif isinstance(event, Frame) and not self._wire.eof_sent:
+                self._take_frame(event)
+        self._write_wire()
+
+    def eof_received(self) -> bool:
+        """Take the end of the peer's stream; the transport closes by itself."""
+        self._wire.receive_eof()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take the end of the socket: `$disconnect` runs now."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._queue.clear()
+        connection, self._backlog = self.connection, None
+        if connection is None:
+            return
+        code, reason = self._end()
+        effect = connection.closed(code, reason, now_ms=self._hub.now_ms())
+        self._hub.forget(self)
+        if effect is not None:
+            self._hub.run(effect, _ignore)
+
+    def pause_writing(self) -> None:
+        """Nothing to do: `flush` looks at the size of the transport's buffer itself."""
+
+    def resume_writing(self) -> None:
+        """Nothing to do, as above."""
+
+    def _take_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.TEXT and frame.fin:
+            self._take_text(bytes(frame.data))
+        elif frame.opcode is Opcode.BINARY:
+            # API Gateway takes no binary frames.
+            # https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-binary-media-types.html
+            self._wire.fail(_UNSUPPORTED_DATA, "Binary frames are not supported")
+        elif frame.opcode is Opcode.TEXT:
+            self._fragments = [bytes(frame.data)]
+        elif frame.opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                text, self._fragments = b"".join(self._fragments), None
+                self._take_text(text)
+
+    def _take_text(self, data: bytes) -> None:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            self._wire.fail(_INVALID_DATA, f"Not UTF-8 at byte {error.start}")
+            return
+        if self._in_flight < self._hub.limits.messages_in_flight:
+            self._run_message(text)
+            return
+        if self._backlog is None:
+            self._backlog = deque()
+        self._backlog.append(text)
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    # The handshake
+
+    def _start(self, request: Request) -> None:
+        response = self._wire.accept(request)
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            self._wire.send_response(response)
+            return
+        handshake = _handshake(request, self._transport)
+        now_ms = self._hub.now_ms()
+        connection = self._hub.make_connection(handshake)
+        self._response = response
+        self.connection = connection
+        if refusal := self._hub.refusal(request.path, connection):
+            self._answer(refusal)
+            return
+        effect = connection.connect(handshake, now_ms=now_ms, trace_id=self._hub.trace_id())
+        if isinstance(effect, Accept):
+            self._answer(effect)
+        else:
+            self._hub.run(effect, partial(self._connected, effect.request_id))
+
+    def _connected(self, request_id: str, result: IntegrationResult | CallerError | None) -> None:
+        connection = self._connection
+        now_ms = self._hub.now_ms()
+        if isinstance(result, TooManyRequestsError):
+            self._answer(connection.refuse(429, "Too Many Requests"))
+        elif isinstance(result, CallerError):
+            self._answer(connection.refuse(500, "Internal server error"))
+        else:
+            self._answer(connection.connected(result, request_id=request_id, now_ms=now_ms))
+
+    def _answer(self, effect: Accept | Reject) -> None:
+        response = self._response
+        assert response is not None
+        self._response = None
+        if self._transport.is_closing():
+            self._gone_while_connecting()
+            return
+        if isinstance(effect, Reject):
+            response = _rejection(effect)
+        elif effect.subprotocol is not None:
+            response.headers["Sec-WebSocket-Protocol"] = effect.subprotocol
+        self._wire.send_response(response)
+        if isinstance(effect, Accept):
+            self._hub.add(self)
+        self._write_wire()
+
+    def _gone_while_connecting(self) -> None:
+        # The peer left while `$connect` ran. If the function let it in, tell `$disconnect`, so
+        # that what the one stored the other removes.
+        effect = self._connection.closed(ABNORMAL, "", now_ms=self._hub.now_ms())
+        if effect is not None:
+            self._hub.run(effect, _ignore)
+
+    # Messages
+
+    def _run_message(self, text: str) -> None:
+        connection = self._connection
+        outcome = connection.receive(text, now_ms=self._hub.now_ms())
+        self._hub.count_message_in()
+        if isinstance(outcome, Send):
+            self.send(outcome.text)
+            return
+        route, invoke = outcome
+        self._in_flight += 1
+        self._hub.run(invoke, partial(self._answered, route, invoke.request_id))
+
+    def _answered(
+        self, route: Route, request_id: str, result: IntegrationResult | CallerError | None
+    ) -> None:
+        connection = self._connection
+        self._in_flight -= 1
+        if isinstance(result, TooManyRequestsError):
+            reply = connection.throttled(request_id)
+        elif isinstance(result, CallerError):
+            reply = connection.failed(request_id)
+        else:
+            answer = connection.answered(route, result, request_id=request_id)
+            if answer is None:
+                self._take_backlog()
+                return
+            reply = answer
+        self.send(reply.text)
+        self._take_backlog()
+
+    def _take_backlog(self) -> None:
+        if not self._backlog:
+            return
+        while self._backlog and self._in_flight < self._hub.limits.messages_in_flight:
+            self._run_message(self._backlog.popleft())
+        if self._paused and not self._backlog and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    # To the network
+
+    def send(self, text: bytes) -> bool:
+        """Queue one text message; False where the connection is not open."""
+        return self.send_encoded(encode_text(text, self._hub.limits.frame_bytes))
+
+    def send_encoded(self, data: bytes) -> bool:
+        """Queue a message that is in wire format already; False where not open."""
+        if self._wire.state is not WireState.OPEN:
+            return False
+        connection = self._connection
+        connection.last_active_ms = self._hub.now_ms()
+        self._enqueue(data)
+        if self._queued_bytes > self._hub.limits.send_queue_bytes:
+            self._cut(self._queued_bytes)
+            return False
+        return True
+
+    def close(self, effect: Close) -> None:
+        """Start the closing handshake; the peer has `close_timeout_s` to finish it."""
+        if self._wire.state is not WireState.OPEN:
+            return
+        self._close_sent = effect
+        if effect.at_once:
+            self._transport.abort()
+            return
+        self._wire.send_close(effect.code, effect.reason)
+        self._hub.forget(self)
+        self._write_wire()
+        self._abort_later()
+
+    def check(self, now_ms: int) -> None:
+        """Let the core look at the clock."""
+        effect = self._connection.check(now_ms=now_ms)
+        if isinstance(effect, Close):
+            self.close(effect)
+        elif isinstance(effect, Ping) and self._wire.state is WireState.OPEN:
+            self._wire.send_ping(b"")
+            self._write_wire()
+
+    def flush(self) -> None:
+        """Give the queue to the transport, and cut the reader if it lags too far behind."""
+        queue = self._queue
+        if not queue or self._transport.is_closing():
+            return
+        self._transport.write(queue[0] if len(queue) == 1 else b"".join(queue))
+        self._queue = []
+        self._queued_bytes = 0
+        waiting = self._transport.get_write_buffer_size()
+        if waiting > self._hub.limits.send_queue_bytes:
+            self._cut(waiting)
+
+    @property
+    def _connection(self) -> Connection:
+        assert self.connection is not None
+        return self.connection
+
+    def _enqueue(self, data: bytes) -> None:
+        if not self._queue:
+            self._hub.flush_soon(self)
+        self._queue.append(data)
+        self._queued_bytes += len(data)
+
+    def _write_wire(self) -> None:
+        """Send what the wire protocol has to say: the 101, pongs, close frames, the end."""
+        for data in self._wire.data_to_send():
+            if data:
+                self._enqueue(data)
+            else:
+                self.flush()
+                self._transport.close()
+                self._abort_later()
+
+    def _cut(self, waiting: int) -> None:
+        if self._wire.state is not WireState.OPEN:
+            return
+        self._hub.count_cut()
+        log.warning(
+            "connection %s reads too slowly: %d bytes wait in its send queue, at most %d may; "
+            "closed with %d. Listen to less, or raise custom.bellwire.limits.sendQueueBytes.",
+            self._connection.connection_id,
+            waiting,
+            self._hub.limits.send_queue_bytes,
+            SLOW_CONSUMER,
+        )
+        self._queue.clear()
+        self._queued_bytes = 0
+        self.close(Close(SLOW_CONSUMER, "Slow consumer"))
+
+    def _abort_later(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(
+                self._hub.limits.close_timeout_s, self._transport.abort
+            )
+
+    def _end(self) -> tuple[int | None, str]:
+        """Return how the connection ended: our close, the peer's, a protocol error, or none."""
+        if self._close_sent is not None:
+            return self._close_sent.code, self._close_sent.reason
+        close = self._wire.close_rcvd or self._wire.close_sent
+        return (close.code, close.reason) if close is not None else (ABNORMAL, "")
+
+
+def _ignore(result: IntegrationResult | CallerError | None) -> None:
+    """Take the result of `$disconnect`: the connection is gone, nobody waits for it."""
+
+
+def _handshake(request: Request, transport: asyncio.Transport) -> Handshake:
+    headers = request.headers
+    peer = transport.get_extra_info("peername")
+    return Handshake(
+        host=headers.get_all("Host")[-1] if headers.get_all("Host") else "",
+        query=request.path.partition("?")[2],
+        headers=list(headers.raw_items()),
+        source_ip=peer[0] if peer else "",
+        user_agent=headers.get_all("User-Agent")[-1] if headers.get_all("User-Agent") else None,
+    )
+
+
+def _rejection(effect: Reject) -> Response:
+    headers = Headers(effect.headers.items())
+    headers["Content-Length"] = str(len(effect.body))
+    headers["Connection"] = "close"
+    try:
+        phrase = HTTPStatus(effect.status).phrase
+    except ValueError:
+        phrase = "Unknown"
+    return Response(effect.status, phrase, headers, effect.body)
