@@ -30,6 +30,7 @@ class MqttPublisher:
         self._port = port
         self._client_id = client_id
         self._client: aiomqtt.Client | None = None
+        self._reconnecting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         await self._connect()
@@ -50,11 +51,14 @@ class MqttPublisher:
         BadRequestError where the topic cannot be published to.
         """
         check_topic(topic)
+        client = self._client
         try:
             await self._publish(topic, payload, qos)
         except aiomqtt.MqttError:
-            await self._disconnect()
-            await self._connect()
+            async with self._reconnecting:  # of many publishers that fail together, one reconnects
+                if self._client is client:
+                    await self._disconnect()
+                    await self._connect()
             try:
                 await self._publish(topic, payload, qos)
             except aiomqtt.MqttError as error:

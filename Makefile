@@ -1,0 +1,46 @@
+# Each target sets up what it needs in .venv, and says nothing where that is there already.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DEVICES ?= 8
+
+.PHONY: run test check bench lock clean
+
+run: $(VENV)/run.stamp ## the bundled application with simulated devices
+	@$(BIN)/bellwire run --simulate $(DEVICES)
+
+test: $(VENV)/dev.stamp ## all tests, with real servers, clients and a browser
+	@sh tests/tools/setup.sh
+	@$(BIN)/python -m pytest -q
+
+check: $(VENV)/dev.stamp ## format, lint, types, architecture
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_architecture.py
+
+bench: $(VENV)/dev.stamp ## benchmarks, beside their peers
+	@sh tests/tools/setup.sh
+	@$(BIN)/python -m bench
+
+lock: $(VENV)/dev.stamp ## bring the lock files up to date with pyproject.toml
+	@$(PIP) install 'uv>=0.9'
+	@sh requirements/lock.sh $(BIN)/uv
+
+clean:
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/tools/node_modules
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml
+	@echo "Setting up $(VENV), once; this takes about half a minute."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Bellwire needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
+	@echo "Adding what tests and checks need."
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@

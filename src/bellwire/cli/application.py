@@ -1,0 +1,58 @@
+"""The commands together, and how errors are told: one sentence, a hint, an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from bellwire import __version__
+from bellwire.cli import check, invoke, listen, publish, run
+from bellwire.errors import BellwireError, DefinitionError, SqlSyntaxError, StartError
+
+
+OK, NEGATIVE, USAGE = 0, 1, 2
+
+application = typer.Typer(
+    name="bellwire",
+    help="Tells apps, the moment it happens, that a device's parameter has changed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (run.run, check.check, publish.publish, listen.listen, invoke.invoke):
+    application.command()(command)
+
+
+@application.callback(invoke_without_command=True)
+def options(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    """Take the options that stand before a command."""
+    if version:
+        typer.echo(f"bellwire {__version__}")
+        raise typer.Exit
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        application(list(arguments), prog_name="bellwire")
+    except SystemExit as ending:  # how typer ends, with 2 for wrong usage
+        return ending.code if isinstance(ending.code, int) else NEGATIVE
+    except BellwireError as error:
+        tell(error)
+        return USAGE if isinstance(error, DefinitionError | StartError) else NEGATIVE
+    return OK
+
+
+def tell(error: BellwireError) -> None:
+    """Print an error to stderr: the sentence, the statement underlined, the hint."""
+    print(f"error: {error}", file=sys.stderr)
+    if isinstance(error, SqlSyntaxError):
+        for line in error.excerpt().splitlines():
+            print(f"    {line}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {error.hint}", file=sys.stderr)

@@ -1,0 +1,50 @@
+"""`bellwire invoke`: run one function of the running node with an event of yours."""
+
+from __future__ import annotations
+
+import json
+import sys
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote, urlsplit
+
+import typer
+
+from bellwire.cli.address import find_node
+from bellwire.cli.options import DataDir
+from bellwire.errors import UpstreamError
+
+
+def invoke(
+    function: Annotated[str, typer.Argument(help="Its name in serverless.yml.")],
+    data: Annotated[str, typer.Option(help="The event as JSON; - reads stdin.")] = "{}",
+    url: Annotated[str | None, typer.Option(help="As http://127.0.0.1:3001.")] = None,
+    data_dir: DataDir = Path(".bellwire"),
+) -> None:
+    """Run a function with an event, print what it returns; exit 1 where it fails."""
+    event = sys.stdin.buffer.read() if data == "-" else data.encode()
+    try:
+        json.loads(event)
+    except ValueError as error:
+        raise typer.BadParameter(f"--data is not JSON: {error}") from None
+    status, failed, body = _call(url or find_node(data_dir).http_url, function, event)
+    print(body.decode(errors="replace"))
+    if failed or status != 200:
+        raise typer.Exit(1)
+
+
+def _call(url: str, function: str, event: bytes) -> tuple[int, bool, bytes]:
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=910)
+    try:
+        path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
+        connection.request("POST", path, body=event)
+        response = connection.getresponse()
+        failed = response.getheader("X-Amz-Function-Error") is not None
+        return response.status, failed, response.read()
+    except (OSError, HTTPException) as error:
+        raise UpstreamError(
+            f"{url} cannot be reached: {error}", retryable=True, hint="is `bellwire run` running?"
+        ) from None
+    finally:
+        connection.close()

@@ -1,0 +1,70 @@
+"""`bellwire publish`: publish a device's parameters over MQTT, as the device would."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bellwire.bus.mqtt import MqttPublisher
+from bellwire.cli.address import find_node, split_host_port
+from bellwire.cli.options import DataDir
+from bellwire.simulation import topic_of_device
+
+
+def publish(
+    device: Annotated[str, typer.Argument(help="The device's name.")],
+    values: Annotated[
+        list[str], typer.Argument(metavar="NAME=VALUE...", help="Parameters; VALUE is JSON or text.")
+    ],
+    qos: Annotated[int, typer.Option(min=0, max=1, help="1 waits for the acknowledgement.")] = 1,
+    mqtt: Annotated[str | None, typer.Option(help="HOST:PORT of the broker.")] = None,
+    data_dir: DataDir = Path(".bellwire"),
+) -> None:
+    """Publish parameters of a device: bellwire publish thermostat-1 temperature=21.5"""
+    value: dict[str, object] = {}
+    for text in values:
+        name, separator, content = text.partition("=")
+        if not separator or not name:
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE, as in temperature=21.5")
+        _place(value, name.split("."), _parse(content))
+    node = find_node(data_dir)
+    host, port = (node.mqtt_host, node.mqtt_port) if mqtt is None else _address(mqtt)
+    payload = json.dumps({"value": value}, ensure_ascii=False).encode()
+    topic = topic_of_device(device)
+    asyncio.run(_publish(host, port, topic, payload, qos))
+    print(f"{topic} {payload.decode()}", file=sys.stderr)
+
+
+async def _publish(host: str, port: int, topic: str, payload: bytes, qos: int) -> None:
+    async with MqttPublisher(host, port) as publisher:
+        await publisher.publish(topic, payload, qos=qos)
+
+
+def _address(text: str) -> tuple[str, int]:
+    try:
+        return split_host_port(text)
+    except ValueError:
+        raise typer.BadParameter(f"--mqtt {text!r} is not HOST:PORT") from None
+
+
+def _parse(text: str) -> object:
+    try:
+        parsed: object = json.loads(text)
+    except ValueError:
+        return text
+    return parsed
+
+
+def _place(value: dict[str, object], path: list[str], content: object) -> None:
+    """Put a content at a dotted path: `battery.level=80` is `{"battery": {"level": 80}}`."""
+    for name in path[:-1]:
+        inner = value.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise typer.BadParameter(f"{'.'.join(path)}: {name} already has a value of its own")
+        value = inner
+    value[path[-1]] = content

@@ -1,0 +1,1 @@
+"""A client of the parameter notifier: connect, say what to listen to, take what arrives."""

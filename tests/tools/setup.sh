@@ -1,0 +1,27 @@
+#!/bin/sh
+# What only tests use and pip cannot bring: mosquitto (a peer), chromium (the page), osls (the
+# Serverless Framework). Installed where this may be done; elsewhere told, and those tests skip.
+set -eu
+cd "$(dirname "$0")"
+
+missing=""
+command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+if [ -n "$missing" ]; then
+    if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+        echo "Installing$missing, once."
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1
+    else
+        echo "Not installed:$missing. Their tests are skipped; to run them: sudo apt-get install$missing"
+    fi
+fi
+
+if [ ! -x node_modules/.bin/osls ]; then
+    if command -v npm >/dev/null 2>&1; then
+        echo "Installing the Serverless Framework (osls) for its test, once."
+        npm ci --silent --no-audit --no-fund
+    else
+        echo "Not installed: npm. The test with osls is skipped; to run it, install Node.js 20 or newer."
+    fi
+fi
