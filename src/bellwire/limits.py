@@ -69,6 +69,10 @@ class Limits:
     """Disk the embedded broker may use; once full, QoS 1 publishes are not acknowledged. Ours."""
     dead_letters_bytes: int = 256 * 1024**2
     """Disk for events whose function failed for good; beyond it the oldest go. Ours."""
+    sync_interval_s: float = 120.0
+    """How often the embedded broker forces its files to disk; 0 after every message. Between two,
+    a power cut may lose what was acknowledged; a killed process loses nothing. NATS's default
+    [docs.nats.io/running-a-nats-service/configuration#jetstream]."""
     redelivery_s: float = 10.0
     """An event whose node fell silent for this long is given out again. Ours."""
 

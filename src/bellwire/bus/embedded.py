@@ -28,7 +28,8 @@ log = logging.getLogger("bellwire.bus")
 
 _STOP_S = 5.0
 _RESTART_DELAYS_S = (0.1, 0.5, 2.0, 5.0)
-_NODE_USER = "bellwire"
+NODE_USER = "bellwire"
+"""The user of the NATS port that may do everything; its password is in the settings."""
 # Subjects that devices may neither publish to nor read: JetStream's API, the store behind QoS 1,
 # and the node's own. `$MQTT.sub` and `$MQTT.deliver` stay: nats-server uses them for the devices.
 _DENIED = ("$JS.>", "$SYS.>", "$MQTT.msgs.>", "$MQTT.JSA.>", "bellwire.>", "_INBOX.>")
@@ -44,7 +45,7 @@ class ServerSettings:
     mqtt_port: int
     nats_port: int
     store_bytes: int
-    sync_interval: str
+    sync_interval_s: float
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     @property
@@ -93,9 +94,8 @@ def check_port(host: str, port: int, *, what: str, option: str) -> None:
 class EmbeddedServer:
     """A nats-server process: started, watched, started again when it dies, stopped last."""
 
-    def __init__(self, settings: ServerSettings, *, on_restart: Callable[[], None]) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
-        self._on_restart = on_restart
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._restarts = 0
@@ -172,10 +172,11 @@ class EmbeddedServer:
             )
             await asyncio.sleep(delay_s)
             await self._spawn()
-            self._on_restart()
 
 
 def _configuration(settings: ServerSettings) -> str:
+    interval_s = settings.sync_interval_s
+    sync_interval = f"{round(interval_s * 1000)}ms" if interval_s else "always"
     denied = ", ".join(f'"{subject}"' for subject in _DENIED)
     return f"""\
 # Written by bellwire at each start.
@@ -188,14 +189,14 @@ max_payload: 8388608
 jetstream {{
   store_dir: "{settings.folder}"
   max_file_store: {settings.store_bytes}
-  sync_interval: {settings.sync_interval}
+  sync_interval: {sync_interval}
 }}
 mqtt {{ listen: "{settings.mqtt_host}:{settings.mqtt_port}" }}
 accounts {{
   BELLWIRE {{
     jetstream: enabled
     users: [
-      {{ user: {_NODE_USER}, password: "{settings.password}" }}
+      {{ user: {NODE_USER}, password: "{settings.password}" }}
       {{ user: device, password: "{settings.password}", permissions: {{
         publish: {{ deny: [{denied}] }}
         subscribe: {{ deny: [{denied}] }}

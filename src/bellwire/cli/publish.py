@@ -19,7 +19,8 @@ from bellwire.simulation import topic_of_device
 def publish(
     device: Annotated[str, typer.Argument(help="The device's name.")],
     values: Annotated[
-        list[str], typer.Argument(metavar="NAME=VALUE...", help="Parameters; VALUE is JSON or text.")
+        list[str],
+        typer.Argument(metavar="NAME=VALUE...", help="Parameters; VALUE is JSON or text."),
     ],
     qos: Annotated[int, typer.Option(min=0, max=1, help="1 waits for the acknowledgement.")] = 1,
     mqtt: Annotated[str | None, typer.Option(help="HOST:PORT of the broker.")] = None,

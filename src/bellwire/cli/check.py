@@ -1,0 +1,31 @@
+"""`bellwire check`: read a whole service, start nothing, say what is wrong or what there is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bellwire.cli.run import tell_findings
+from bellwire.settings import Settings
+
+
+def check(
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="The folder with serverless.yml.")
+    ] = None,
+    stage: Annotated[str | None, typer.Option(help="The stage; else provider.stage, dev.")] = None,
+) -> None:
+    """Check a service: its serverless.yml, handlers, expressions and SQL."""
+    from bellwire import node
+
+    settings = Settings(directory=(directory or Path()).resolve(), stage=stage)
+    loaded = node.load(node.with_service(settings, is_default_folder=directory is None), os.environ)
+    tell_findings(loaded)
+    service = loaded.service
+    print(
+        f"{service.file}: ok: {len(service.functions)} functions, "
+        f"{len(service.api.routes)} routes, {len(service.rules)} rules"
+    )

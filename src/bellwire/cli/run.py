@@ -1,0 +1,164 @@
+"""`bellwire run`: start a node, say what listens where, serve until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bellwire.cli.logs import configure_logging
+from bellwire.cli.options import DataDir
+from bellwire.settings import Settings
+
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bellwire.node import Loaded, Node
+
+_GRACE_S = 30.0
+
+
+def run(
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="The folder with serverless.yml.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 for every network.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 3001,
+    mqtt_port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 1883,
+    stage: Annotated[str | None, typer.Option(help="The stage; else provider.stage, dev.")] = None,
+    data_dir: DataDir = Path(".bellwire"),
+    nats: Annotated[
+        str | None, typer.Option(metavar="URL", help="Use this NATS server, start none.")
+    ] = None,
+    nats_server: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The nats-server program to start.")
+    ] = None,
+    simulate: Annotated[int, typer.Option(min=0, max=1000, help="Simulated devices.")] = 0,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Written once all is accepting: where it listens, as JSON.")
+    ] = None,
+) -> None:
+    """Run a service; without a serverless.yml here, the bundled parameter notifier."""
+    from bellwire import node  # what it imports takes a moment; the other commands need none of it
+
+    configure_logging()
+    settings = Settings(
+        directory=(directory or Path()).resolve(),
+        host=host,
+        port=port,
+        mqtt_port=mqtt_port,
+        stage=stage,
+        data_dir=data_dir,
+        nats_url=nats,
+        nats_server=nats_server,
+        simulate=simulate,
+        ready_file=ready_file,
+    )
+    settings = node.with_service(settings, is_default_folder=directory is None)
+    loaded = node.load(settings, os.environ)
+    tell_findings(loaded)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(node.Node(settings, loaded)))
+
+
+def tell_findings(loaded: Loaded) -> None:
+    """Print what the reader of the service noticed, and went on."""
+    for finding in loaded.findings:
+        place = f"{finding.place}: " if finding.place else ""
+        hint = f" ({finding.hint})" if finding.hint else ""
+        print(f"note: {place}{finding.message}{hint}", file=sys.stderr)
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    with contextlib.suppress(ImportError):  # not on every platform
+        import uvloop
+
+        return uvloop.Loop
+    return None
+
+
+async def _serve(node: Node) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    starting = asyncio.create_task(node.start())
+    waiting = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            _tell(node)
+            await waiting
+    finally:
+        starting.cancel()
+        waiting.cancel()
+        await asyncio.gather(starting, waiting, return_exceptions=True)
+        # A second Ctrl-C does not wait for running functions.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        await node.stop(grace_s=_GRACE_S)
+
+
+def _tell(node: Node) -> None:
+    """Print what listens where, which routes and rules are served, and what to try next."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    service = node.service
+    console.print(f"\n[bold]bellwire[/] serves [bold]{service.name}[/], stage {service.stage}\n")
+    table = Table.grid(padding=(0, 2))
+    addresses = node.addresses
+    for name, address in (
+        ("WebSocket", addresses["websocket_url"]),
+        ("MQTT", addresses["mqtt_url"]),
+        ("Page", f"{addresses['http_url']}/"),
+    ):
+        table.add_row(f"  {name}", f"[bold cyan]{address}[/]")
+    console.print(table)
+    _tell_routes(console, node)
+    if simulate := node.settings.simulate:
+        console.print(f"\n  {simulate} simulated devices publish about once a second")
+    device = "thermostat-1"
+    command = f"{_program()} listen {device}"
+    if not simulate:
+        command += f"   and, elsewhere   {_program()} publish {device} temperature=21.5"
+    console.print(f"\n  Open the page, or try  [bold green]{command}[/]")
+    console.print("  Ctrl-C stops.\n")
+
+
+def _tell_routes(console: Console, node: Node) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_row()
+    for route in node.service.api.routes:
+        replies = "replies" if route.two_way else ""
+        table.add_row("  route", escape(route.route_key), "→", escape(route.function), replies)
+    for rule in node.service.rules:
+        state = "" if rule.enabled else "disabled"
+        table.add_row("  rule", escape(rule.name), "→", escape(rule.function), state)
+        table.add_row("", f"[dim]{escape(rule.sql)}[/]")
+    console.print(table)
+
+
+def _program() -> str:
+    """Return how to call this program from here: by its name, or by its path."""
+    program = Path(sys.argv[0])
+    if shutil.which("bellwire") == str(program.resolve()) or not program.exists():
+        return "bellwire"
+    try:
+        return str(program.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(program)

@@ -1,0 +1,417 @@
+"""The composition root: one node, put together from its parts. No rules live here.
+
+A node is started in this order, and stopped in the reverse: bus (nats-server, connection), function
+workers, rules, front door. What arrives before all is up waits: devices in the broker, apps in the
+listening socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import secrets
+import socket
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import IO, NamedTuple
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from bellwire import console
+from bellwire.bus.connection import Bus, RuleSource
+from bellwire.bus.embedded import (
+    NODE_USER,
+    EmbeddedServer,
+    ServerSettings,
+    check_port,
+    find_binary,
+    free_port,
+)
+from bellwire.bus.mqtt import MqttPublisher, wait_accepting
+from bellwire.definition import Finding, Service, TopicRule, load_service
+from bellwire.errors import BusError, SqlSyntaxError, StartError
+from bellwire.functions.pool import Functions, LogLine, Result, RuntimeSettings
+from bellwire.gateway.api import Api
+from bellwire.gateway.ids import NODE_ID_BYTES, IdSource
+from bellwire.iot.delivery import Delivery
+from bellwire.iot.rules import Rule, compile_rule
+from bellwire.notify.channel import NotifierChannel
+from bellwire.notify.listeners import Listeners
+from bellwire.server.front_door import FrontDoor
+from bellwire.server.http import HttpServices, make_application
+from bellwire.server.hub import Hub
+from bellwire.settings import Settings
+from bellwire.simulation import make_devices, simulate
+
+
+log = logging.getLogger("bellwire.node")
+functions_log = logging.getLogger("bellwire.functions")
+
+NODE_FILE = "node.json"
+"""In the data folder: where the running node listens, as in the ready file."""
+NOTIFIER_CHANNEL = "BELLWIRE_NOTIFIER_FD"
+"""The environment variable that tells the SDK in a function's process how to reach the node."""
+BUNDLED = Path(__file__).parent / "templates" / "parameter_notifier"
+"""The application that runs where the folder has none."""
+
+_START_S = 10.0
+_BACKLOG = 4096
+
+
+class Loaded(NamedTuple):
+    """A service that was read and found good: its model, its rules, its API, and remarks."""
+
+    service: Service
+    rules: tuple[Rule, ...]
+    api: Api
+    findings: tuple[Finding, ...]
+
+
+def with_service(settings: Settings, *, is_default_folder: bool) -> Settings:
+    """Return the settings with the folder to run: the one asked for, else the bundled one.
+
+    The bundled application runs only where no folder was named and the current one holds no
+    service.
+    """
+    names = ("serverless.yml", "serverless.yaml")
+    has_service = any((settings.directory / name).exists() for name in names)
+    if is_default_folder and not has_service:
+        return replace(settings, directory=BUNDLED)
+    return settings
+
+
+def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
+    """Read and check a whole service; DefinitionError where anything in it is wrong."""
+    service = load_service(settings.directory, stage=settings.stage, env=environment)
+    rules = tuple(_compile(rule) for rule in service.rules)
+    findings = list(service.findings)
+    for definition, rule in zip(service.rules, rules, strict=True):
+        texts = [f"rule {rule.name}: {warning}" for warning in rule.warnings]
+        if rule.uses_client_id:
+            texts.append(
+                f"rule {rule.name} uses clientid(): the NATS broker does not tell who published, "
+                "so it is always 'n/a' here"
+            )
+        findings += [Finding(text, definition.sql_place) for text in texts]
+    return Loaded(service, rules, Api.from_service(service), tuple(findings))
+
+
+def _compile(rule: TopicRule) -> Rule:
+    try:
+        return compile_rule(rule)
+    except SqlSyntaxError as error:
+        raise error.at(rule.place_of(error.position)) from None
+
+
+class Node:
+    """A running node. `start` and `stop` once each."""
+
+    def __init__(self, settings: Settings, loaded: Loaded) -> None:
+        service = loaded.service
+        self.settings = settings
+        self.service = service
+        self.node_id = secrets.token_hex(NODE_ID_BYTES)
+        self._ids = IdSource(self.node_id, sequence=secrets.randbits(24), clock=time.time)
+        self._data_dir = settings.data_dir
+        self._lock: IO[str] | None = None
+        self._embedded: EmbeddedServer | None = None
+        self._bus = Bus(scope=f"{service.name}-{service.stage}", limits=service.limits)
+        self._hub = Hub(
+            loaded.api,
+            self._ids,
+            invoke=self._invoke,
+            on_close=self._forget,
+            now_ms=_now_ms,
+            trace_id=_trace_id,
+        )
+        self._listeners = Listeners(
+            deliver=self._hub.deliver,
+            is_open=self._hub.is_open,
+            now_ms=_now_ms,
+            limits=service.limits,
+        )
+        self._deliveries = [
+            Delivery(
+                rule,
+                invoke=self._invoke,
+                bury=self._bus.bury,
+                request_id=_request_id,
+                limits=service.limits,
+            )
+            for rule in loaded.rules
+            if rule.enabled
+        ]
+        self._functions: Functions | None = None
+        self._socket: socket.socket | None = None
+        self._server: asyncio.Server | None = None
+        self._runner: web.AppRunner | None = None
+        self._publisher: MqttPublisher | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._mqtt = ("127.0.0.1", settings.mqtt_port)
+        self._nats_url = ""
+        self._is_ready = False
+
+    # What it is and where it listens
+
+    @property
+    def http_url(self) -> str:
+        """The address of the front door, without a trailing slash."""
+        return f"http://{_bracket(_reachable(self.settings.host))}:{self._port}"
+
+    @property
+    def addresses(self) -> dict[str, object]:
+        """Return what the ready file holds."""
+        host, port = self._mqtt
+        return {
+            "websocket_url": f"{self.http_url.replace('http', 'ws', 1)}/{self.service.stage}",
+            "http_url": self.http_url,
+            "mqtt_url": f"mqtt://{_bracket(host)}:{port}",
+            "nats_url": self._nats_url,
+            "stage": self.service.stage,
+            "api_id": self.service.api.api_id,
+            "node_id": self.node_id,
+            "pid": os.getpid(),
+        }
+
+    @property
+    def _port(self) -> int:
+        assert self._socket is not None
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    # Start
+
+    async def start(self) -> None:
+        """Start everything; return once all of it accepts.
+
+        Raises StartError where this machine does not allow it, BusError where NATS does not
+        answer. What had been started by then is stopped again by `stop`.
+        """
+        self._take_data_dir()
+        self._socket = self._listen()
+        functions = self._functions = self._make_functions()
+        await asyncio.gather(self._start_bus(), functions.start())
+        await self._bus.listen(
+            RuleSource(delivery.rule.name, delivery.rule.topic_filter.text, delivery.take)
+            for delivery in self._deliveries
+        )
+        await self._open_front_door()
+        self._tasks = [
+            asyncio.create_task(work)
+            for work in (self._hub.watch(), *(each.keep_alive() for each in self._deliveries))
+        ]
+        if self.settings.simulate:
+            self._tasks.append(asyncio.create_task(self._simulate()))
+        self._is_ready = True
+        self._tell_where()
+
+    def _take_data_dir(self) -> None:
+        folder = self._data_dir
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = (folder / "lock").open("w")
+        except OSError as error:
+            raise StartError(
+                f"the data folder {folder} cannot be written: {error.strerror}",
+                hint="choose another with --data-dir",
+            ) from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(
+                f"another node uses the data folder {folder}",
+                hint="stop it, or choose another folder with --data-dir",
+            ) from None
+
+    def _listen(self) -> socket.socket:
+        host, port = self.settings.host, self.settings.port
+        check_port(host, port, what="the WebSocket API", option="--port")
+        return socket.create_server((host, port), backlog=_BACKLOG)
+
+    def _make_functions(self) -> Functions:
+        service = self.service
+        runtime = RuntimeSettings(
+            directory=service.directory,
+            region=service.region,
+            account_id=service.account_id,
+            stage=service.stage,
+            http_url=self.http_url,
+        )
+        return Functions(
+            service.functions.values(),
+            runtime=runtime,
+            limits=service.limits,
+            log=_log_line,
+            channels={NOTIFIER_CHANNEL: partial(NotifierChannel, self._listeners)},
+        )
+
+    async def _start_bus(self) -> None:
+        settings = self.settings
+        if settings.nats_url is None:
+            await self._start_embedded()
+        else:
+            self._nats_url = settings.nats_url
+            self._mqtt = (urlsplit(settings.nats_url).hostname or "127.0.0.1", settings.mqtt_port)
+            await self._bus.connect(settings.nats_url, within_s=_START_S)
+        await wait_accepting(*self._mqtt, within_s=_START_S)
+        await self._bus.open_dead_letters()
+
+    async def _start_embedded(self) -> None:
+        settings, limits = self.settings, self.service.limits
+        mqtt_port = settings.mqtt_port or free_port(settings.host)
+        check_port(settings.host, mqtt_port, what="MQTT", option="--mqtt-port")
+        server = ServerSettings(
+            binary=find_binary(settings.nats_server),
+            folder=(self._data_dir / "nats").absolute(),
+            mqtt_host=settings.host,
+            mqtt_port=mqtt_port,
+            nats_port=free_port("127.0.0.1"),
+            store_bytes=limits.stored_events_bytes,
+            sync_interval_s=limits.sync_interval_s,
+        )
+        self._embedded = EmbeddedServer(server)
+        await self._embedded.start()
+        self._nats_url = server.url
+        self._mqtt = (_reachable(settings.host), mqtt_port)
+        await self._bus.connect(
+            server.url,
+            user=NODE_USER,
+            password=server.password,
+            within_s=_START_S,
+            is_hopeless=self._embedded.failure,
+        )
+
+    async def _open_front_door(self) -> None:
+        application = make_application(
+            HttpServices(
+                hub=self._hub,
+                ids=self._ids,
+                invoke=self._invoke,
+                publish=self._publish,
+                devices=self._listeners.devices,
+                is_ready=lambda: self._is_ready,
+                pages=console.files(),
+            )
+        )
+        self._runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        await self._runner.setup()
+        make_http = self._runner.server
+        assert make_http is not None
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: FrontDoor(self._hub, make_http), sock=self._socket, backlog=_BACKLOG
+        )
+
+    def _tell_where(self) -> None:
+        text = json.dumps(self.addresses)
+        _write_atomically(self._data_dir / NODE_FILE, text)
+        if self.settings.ready_file is not None:
+            _write_atomically(self.settings.ready_file, text)
+
+    # Stop
+
+    async def stop(self, *, grace_s: float) -> None:
+        """Stop accepting, close sockets with 1001, let invocations end, stop the children.
+
+        Safe after a start that failed half-way.
+        """
+        self._is_ready = False
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+        with suppress(OSError):
+            (self._data_dir / NODE_FILE).unlink()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._hub.close()
+                await asyncio.gather(*(delivery.stop() for delivery in self._deliveries))
+        except TimeoutError:
+            log.warning("functions were still running after %.0f s: they are stopped now", grace_s)
+        await self._stop_children()
+
+    async def _stop_children(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._functions is not None:
+            await self._functions.stop(grace_s=1.0)
+        if self._publisher is not None:
+            await self._publisher.__aexit__(None, None, None)
+        await self._bus.close()
+        if self._embedded is not None:
+            await self._embedded.stop()
+        if self._socket is not None:
+            self._socket.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    # What the parts ask of one another
+
+    def _invoke(self, function: str, event: bytes, request_id: str) -> asyncio.Future[Result]:
+        # A function's own request id is a UUID, as on Lambda; the gateway's is in its event.
+        assert self._functions is not None
+        return self._functions.invoke(function, event, request_id=_request_id())
+
+    def _forget(self, connection_id: str) -> None:
+        self._listeners.forget(connection_id)
+
+    async def _publish(self, topic: str, payload: bytes, qos: int) -> None:
+        if self._publisher is None:
+            publisher = MqttPublisher(*self._mqtt, client_id=f"bellwire-{self.node_id}")
+            self._publisher = await publisher.__aenter__()
+        await self._publisher.publish(topic, payload, qos=qos)
+
+    async def _simulate(self) -> None:
+        devices = make_devices(self.settings.simulate, seed=secrets.randbits(32))
+        async with MqttPublisher(*self._mqtt, client_id="bellwire-simulator") as publisher:
+            while True:
+                try:
+                    await simulate(devices, partial(publisher.publish, qos=1))
+                except BusError as error:
+                    log.warning("the simulated devices: %s", error.message)
+                    await asyncio.sleep(1.0)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _request_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _trace_id() -> str:
+    return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+
+
+def _bracket(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _reachable(host: str) -> str:
+    """Return where this machine reaches what listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def _log_line(line: LogLine) -> None:
+    functions_log.info(
+        "%s", line.text, extra={"function": line.function, "request_id": line.request_id}
+    )
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    temporary.replace(path)
