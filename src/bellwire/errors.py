@@ -13,7 +13,7 @@ BellwireError
  │   ├─ GoneError                  410
  │   ├─ PayloadTooLargeError       413
  │   └─ TooManyRequestsError       429
- ├─ StartError             the node cannot start here: a port in use, a folder that cannot be written
+ ├─ StartError             the node cannot start here: a port in use, a folder nobody may write
  └─ UpstreamError          something Bellwire leans on: the bus, a broker; says if a retry may help
      └─ BusError
 

@@ -1,8 +1,11 @@
 """Every bound of a node, in one place: AWS's quotas by default, each with its unit and source.
 
 All can be set under `custom.bellwire.limits`, in the file's own camelCase (`idleTimeoutS: 1200`).
-Sources: [ws] docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-· [lambda] docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html · ours: chosen by us, reason beside it.
+Sources, named in brackets below; "ours" was chosen by us, with the reason beside it:
+[ws]
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+[lambda]
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 
 from __future__ import annotations
@@ -26,9 +29,9 @@ class Limits:
     integration_timeout_ms: int = 29_000
     """Longest a route waits for its function [ws]."""
     request_head_bytes: int = 32 * 1024
-    """Largest request line plus headers. Ours: AWS allows 10 KB of headers and a URL of 4 KB [ws]."""
+    """Largest request line plus headers. Ours: AWS allows 10 KB plus a URL of 4 KB [ws]."""
     request_head_timeout_s: float = 10.0
-    """A client that has not finished its request head by then is dropped. Ours: slow-loris bound."""
+    """A client that has not finished its request head by then is dropped. Ours."""
     close_timeout_s: float = 5.0
     """How long a closing handshake may take before the socket is cut. Ours."""
     ping_interval_s: float = 30.0
