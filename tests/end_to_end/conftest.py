@@ -1,0 +1,215 @@
+"""Real nodes as subprocesses on free ports, real devices, real apps."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import paho.mqtt.client as mqtt
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+
+START_S = 20.0
+
+
+class Node:
+    """`bellwire run` in a folder of its own; stopped, or found dead, by the fixture."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.log = folder / "node.log"
+        self._arguments = arguments
+        self._ready_file = folder / "ready.json"
+        self.start()
+
+    def start(self) -> None:
+        self._ready_file.unlink(missing_ok=True)
+        command = [
+            sys.executable, "-m", "bellwire", "run", *self._arguments,
+            "--port", "0", "--mqtt-port", "0", "--ready-file", str(self._ready_file),
+        ]  # fmt: skip
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + START_S
+        while not self._ready_file.exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                raise AssertionError(f"the node did not start:\n{self.log_text()}")
+            time.sleep(0.01)
+        self.addresses = json.loads(self._ready_file.read_text())
+
+    @property
+    def websocket_url(self) -> str:
+        return str(self.addresses["websocket_url"])
+
+    @property
+    def http_url(self) -> str:
+        return str(self.addresses["http_url"])
+
+    @property
+    def mqtt_port(self) -> int:
+        return int(self.addresses["mqtt_url"].rpartition(":")[2])
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait_for_log(self, text: str, within_s: float = 10.0) -> None:
+        deadline = time.monotonic() + within_s
+        while text not in self.log_text():
+            assert time.monotonic() < deadline, f"{text!r} not in the log:\n{self.log_text()}"
+            time.sleep(0.02)
+
+    def children(self) -> dict[int, str]:
+        """Return the command lines of all processes below the node, by pid."""
+        return descendants(self.process.pid)
+
+    def children_named(self, text: str) -> list[int]:
+        return sorted(pid for pid, command in self.children().items() if text in command)
+
+    def connect(self) -> ClientConnection:
+        return connect(self.websocket_url, compression=None)
+
+    def device(self, client_id: str) -> Device:
+        return Device(client_id, self.mqtt_port)
+
+    def stop(self) -> int:
+        """Stop it as Ctrl-C does and return the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=40)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+class Device:
+    """A device: an MQTT client over TCP."""
+
+    def __init__(self, client_id: str, port: int) -> None:
+        self._client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True
+        )
+        self._client.reconnect_delay_set(min_delay=1, max_delay=1)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
+        """Publish, and with QoS 1 return once the broker has acknowledged."""
+        self._client.publish(topic, payload, qos=qos).wait_for_publish(timeout=20)
+
+    def publish_values(self, device_id: str, qos: int = 1, **value: object) -> None:
+        document = json.dumps({"value": value}).encode()
+        self.publish(f"devices/{device_id}/parameters", document, qos)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def descendants(pid: int) -> dict[int, str]:
+    parents: dict[int, list[int]] = {}
+    commands: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                status = (entry / "stat").read_text().rpartition(")")[2].split()
+                commands[int(entry.name)] = (
+                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                )
+            except OSError:
+                continue  # it ended meanwhile
+            if status[0] != "Z":
+                parents.setdefault(int(status[1]), []).append(int(entry.name))
+    found: dict[int, str] = {}
+    waiting = list(parents.get(pid, []))
+    while waiting:
+        child = waiting.pop()
+        found[child] = commands[child]
+        waiting.extend(parents.get(child, []))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+class StartNode(Protocol):
+    def __call__(self, *arguments: str, service: dict[str, str] | None = None) -> Node: ...
+
+
+@pytest.fixture
+def start_node(tmp_path: Path) -> Iterator[StartNode]:
+    """Start a node: of the bundled application, or of a service given as files by name."""
+    nodes: list[Node] = []
+
+    def start(*arguments: str, service: dict[str, str] | None = None) -> Node:
+        folder = tmp_path / f"node-{len(nodes)}"
+        folder.mkdir()
+        for name, text in (service or {}).items():
+            (folder / name).write_text(text)
+        node = Node(folder, *arguments)
+        nodes.append(node)
+        return node
+
+    yield start
+    for node in nodes:
+        if node.process.poll() is None:
+            left = node.children()
+            assert node.stop() == 0, node.log_text()
+            assert [pid for pid in left if is_alive(pid)] == [], "processes were left behind"
+
+
+@pytest.fixture
+def notifier(start_node: StartNode) -> Node:
+    """A node that runs the bundled parameter notifier."""
+    return start_node()
+
+
+@pytest.fixture
+def bellwire(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a `bellwire` command in an empty folder and return how it ended."""
+
+    def run(
+        *arguments: str, cwd: Path | None = None, timeout_s: float = 30
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "bellwire", *arguments],
+            cwd=cwd or tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120"},
+        )
+
+    return run
+
+
+def program(name: str, *, also: str | None = None) -> str:
+    """Return a program's path, or skip: in CI a missing one is a failure."""
+    found = shutil.which(name) or (also if also and Path(also).exists() else None)
+    if found is None:
+        reason = f"{name} is not installed; to run this test: sudo apt-get install {name}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture
+def chromium() -> str:
+    return program("chromium")
