@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "limits": set(),
     "settings": FOUNDATION,
+    "__main__": {"cli"},
     "simulation": set(),
     "console": set(),
     "definition": FOUNDATION,

@@ -92,6 +92,12 @@ class Node:
         self.process.kill()
         self.process.wait()
 
+    def wait_until_gone(self, pids: list[int], within_s: float) -> None:
+        deadline = time.monotonic() + within_s
+        while left := [pid for pid in pids if is_alive(pid)]:
+            assert time.monotonic() < deadline, f"processes outlived the node: {left}"
+            time.sleep(0.02)
+
 
 class Device:
     """A device: an MQTT client over TCP."""
@@ -171,7 +177,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
         if node.process.poll() is None:
             left = node.children()
             assert node.stop() == 0, node.log_text()
-            assert [pid for pid in left if is_alive(pid)] == [], "processes were left behind"
+            node.wait_until_gone(list(left), within_s=1)
 
 
 @pytest.fixture

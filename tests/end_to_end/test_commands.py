@@ -1,0 +1,185 @@
+"""The commands, with what a user gets wrong: one clear sentence, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from tests.end_to_end.conftest import Node
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+GOOD = """\
+service: good
+provider: {name: aws, runtime: python3.12}
+functions:
+  hello:
+    handler: handler.hello
+    events:
+      - websocket: $default
+      - iot: {sql: "SELECT a FROM 'x/+'", sqlVersion: '2016-03-23'}
+"""
+HANDLER = "def hello(event, context):\n    return {'statusCode': 200}\n"
+
+
+def write(folder: Path, definition: str, handler: str = HANDLER) -> Path:
+    (folder / "serverless.yml").write_text(definition)
+    (folder / "handler.py").write_text(handler)
+    return folder
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2, done
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_check_tells_what_a_good_service_has(bellwire: Run, tmp_path: Path) -> None:
+    done = bellwire("check", str(write(tmp_path, GOOD)))
+    assert done.returncode == 0, done
+    assert done.stdout.endswith("ok: 1 functions, 1 routes, 1 rules\n")
+
+
+def test_check_of_the_bundled_application(bellwire: Run) -> None:
+    done = bellwire("check")
+    assert done.returncode == 0, done
+    assert done.stdout.endswith("ok: 4 functions, 3 routes, 1 rules\n")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "expected"),
+    [
+        ("functions:\n  hello:\n", "functions:\n  hello: [\n", "serverless.yml:"),
+        ("handler: handler.hello", "handler: hadler.hello", "serverless.yml:5:14"),
+        ("handler: handler.hello", "handler: handler.helo", "serverless.yml:5:14"),
+        ("SELECT a FROM", "SELECT a FRM", "serverless.yml:8:"),
+        ("SELECT a FROM", "SELECT nofun(a) FROM", "nofun"),
+        ("- websocket: $default", "- websocket: $default\n      - websocket: $default", "$default"),
+    ],
+    ids=["yaml", "module", "function", "sql", "sql-function", "route-twice"],
+)
+def test_a_mistake_is_named_with_its_place(
+    bellwire: Run, tmp_path: Path, wrong: str, right: str, expected: str
+) -> None:
+    assert wrong in GOOD
+    write(tmp_path, GOOD.replace(wrong, right))
+    for command in ("check", "run"):
+        assert expected in refused(bellwire(command, str(tmp_path)))
+
+
+def test_wrong_sql_is_underlined(bellwire: Run, tmp_path: Path) -> None:
+    error = refused(bellwire("check", str(write(tmp_path, GOOD.replace("SELECT a", "SELECT a +")))))
+    assert "SELECT a + FROM 'x/+'\n" in error
+    assert "^" in error
+
+
+def test_a_folder_without_a_service(bellwire: Run, tmp_path: Path) -> None:
+    assert "serverless.yml" in refused(bellwire("run", str(tmp_path)))
+
+
+@pytest.mark.parametrize("option", ["--port", "--mqtt-port"])
+def test_a_port_in_use_is_one_clear_sentence(bellwire: Run, option: str) -> None:
+    other = {"--port": "--mqtt-port", "--mqtt-port": "--port"}[option]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        error = refused(bellwire("run", option, port, other, "0"))
+    assert f"127.0.0.1:{port}" in error
+    assert option in error
+
+
+def test_a_data_folder_that_cannot_be_written(bellwire: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    error = refused(bellwire("run", "--port", "0", "--data-dir", str(tmp_path / "file" / "data")))
+    assert "--data-dir" in error
+
+
+def test_a_data_folder_in_use(bellwire: Run, notifier: Node) -> None:
+    data_dir = str(notifier.folder / ".bellwire")
+    error = refused(bellwire("run", "--port", "0", "--mqtt-port", "0", "--data-dir", data_dir))
+    assert "another node uses" in error
+
+
+def test_publish_and_listen_find_the_node(bellwire: Run, notifier: Node) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "bellwire",
+        "listen",
+        "d",
+        "a",
+        "battery.level",
+        "--count",
+        "2",
+    ]
+    listening = subprocess.Popen(
+        command, cwd=notifier.folder, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    for number in range(40):  # until it listens
+        bellwire("publish", "d", f"a={number}", "battery.level=80", cwd=notifier.folder)
+        if listening.poll() is not None:
+            break
+    output, _ = listening.communicate(timeout=10)
+    assert listening.returncode == 0
+    assert " d a=" in output
+    assert "battery.level=80" in output
+
+
+def test_listen_ends_well_on_ctrl_c(notifier: Node) -> None:
+    command = [sys.executable, "-m", "bellwire", "listen", "d"]
+    listening = subprocess.Popen(command, cwd=notifier.folder, stderr=subprocess.PIPE, text=True)
+    notifier.device("d").publish_values("d", a=1)
+    try:
+        listening.wait(timeout=2)
+    except subprocess.TimeoutExpired:
+        listening.send_signal(signal.SIGINT)
+    _, errors = listening.communicate(timeout=10)
+    assert listening.returncode == 0
+    assert errors == ""
+
+
+def test_invoke_prints_the_result_and_tells_failure(bellwire: Run, notifier: Node) -> None:
+    event = json.dumps({"device_id": "d", "payload": {"value": {"a": 1}}})
+    done = bellwire("invoke", "NotifyParameter", "--data", event, cwd=notifier.folder)
+    assert done.returncode == 0, done
+    failed = bellwire("invoke", "NotifyParameter", "--data", "[]", cwd=notifier.folder)
+    assert failed.returncode == 1
+    assert "errorType" in failed.stdout
+    assert bellwire("invoke", "Nobody", cwd=notifier.folder).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("publish", "d", "a"),
+        ("publish", "d"),
+        ("invoke", "f", "--data", "{"),
+        ("run", "--port", "99999"),
+        ("nothing",),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(bellwire: Run, arguments: tuple[str, ...]) -> None:
+    refused(bellwire(*arguments))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("publish", "d", "a=1", "--mqtt", "127.0.0.1:9"),
+        ("listen", "d", "--url", "ws://127.0.0.1:9/dev"),
+    ],
+)
+def test_without_a_node_a_command_says_so(bellwire: Run, command: tuple[str, ...]) -> None:
+    done = bellwire(*command)
+    assert done.returncode == 1
+    assert "bellwire run" in done.stderr
+    assert "Traceback" not in done.stderr
