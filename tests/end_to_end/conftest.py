@@ -15,6 +15,7 @@ from typing import Protocol
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 from websockets.sync.client import ClientConnection, connect
 
 
@@ -104,7 +105,7 @@ class Device:
 
     def __init__(self, client_id: str, port: int) -> None:
         self._client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True
+            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True
         )
         self._client.reconnect_delay_set(min_delay=1, max_delay=1)
         self._client.connect("127.0.0.1", port)

@@ -33,7 +33,10 @@ def listen(
 def test_an_update_reaches_the_app_that_asked_for_it(notifier: Node) -> None:
     device = notifier.device("thermostat-1")
     with notifier.connect() as app:
-        entry = {"device_id": "thermostat-1", "parameters": ["temperature", "battery.level"]}
+        entry: dict[str, object] = {
+            "device_id": "thermostat-1",
+            "parameters": ["temperature", "battery.level"],
+        }
         reply = listen(app, entry, request_id="a1")
         assert reply == {
             "event": "notify_list",
