@@ -1,0 +1,150 @@
+"""Many receivers in one process of their own: WebSocket or MQTT, both as lean as can be.
+
+Both read raw bytes and look for the mark of an update, so that what is measured is the server, not
+a client library. The process reports, for each update, when its first and last receiver had it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import uvloop
+
+
+Kind = Literal["websocket", "mqtt"]
+MARK = re.compile(rb"#(\d{8})#")
+
+
+def mark(number: int) -> str:
+    """Return the mark of an update, to be put anywhere in its payload."""
+    return f"#{number:08}#"
+
+
+class Arrival(NamedTuple):
+    """When an update had reached its first and its last receiver (monotonic nanoseconds)."""
+
+    number: int
+    first_ns: int
+    last_ns: int
+
+
+class _Counter:
+    def __init__(self, receivers: int, report: Connection) -> None:
+        self._receivers = receivers
+        self._report = report
+        self._seen: dict[int, tuple[int, int]] = {}
+
+    def count(self, data: bytes) -> None:
+        now = time.monotonic_ns()
+        for match in MARK.finditer(data):
+            number = int(match[1])
+            count, first = self._seen.get(number, (0, now))
+            if count + 1 < self._receivers:
+                self._seen[number] = (count + 1, first)
+            else:
+                self._seen.pop(number, None)
+                self._report.send(Arrival(number, first, now))
+
+
+class _Receiver(asyncio.Protocol):
+    """Sends its opening bytes one after the other, each when the answer to the last is in."""
+
+    def __init__(
+        self, opening: list[bytes], counter: _Counter, ready: asyncio.Future[None]
+    ) -> None:
+        self._opening = opening
+        self._counter = counter
+        self._ready = ready
+        self._tail = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(self._opening.pop(0))
+
+    def data_received(self, data: bytes) -> None:
+        if not self._ready.done():
+            if self._opening:
+                self._transport.write(self._opening.pop(0))
+            else:
+                self._ready.set_result(None)
+            return
+        data = self._tail + data
+        # A mark may be cut in two by the socket: keep what could be the start of one.
+        end = data.rfind(b"#")
+        last = max((match.end() for match in MARK.finditer(data)), default=0)
+        self._tail = data[end:] if end >= last and len(data) - end < 10 else b""
+        self._counter.count(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._ready.done():
+            self._ready.set_exception(ConnectionError("closed before it was ready"))
+
+
+def _websocket_opening(url: str, device: str) -> list[bytes]:
+    address = urlsplit(url)
+    handshake = (
+        f"GET {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
+    frame = {"action": "set_notify_list", "notify_list": [{"device_id": device}]}
+    text = json.dumps(frame).encode()
+    assert len(text) < 126
+    return [handshake, bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text]
+
+
+def _mqtt_opening(topic: str, client_id: str) -> list[bytes]:
+    name, filter_ = client_id.encode(), topic.encode()
+    connect = b"\x00\x04MQTT\x04\x02\x00\x00" + len(name).to_bytes(2) + name
+    subscribe = b"\x00\x01" + len(filter_).to_bytes(2) + filter_ + b"\x00"
+    return [
+        b"\x10" + bytes((len(connect),)) + connect,
+        b"\x82" + bytes((len(subscribe),)) + subscribe,
+    ]
+
+
+async def _receive(kind: Kind, address: str, device: str, count: int, report: Connection) -> None:
+    loop = asyncio.get_running_loop()
+    counter = _Counter(count, report)
+    url = urlsplit(address)
+    for number in range(count):
+        ready: asyncio.Future[None] = loop.create_future()
+        if kind == "websocket":
+            opening = _websocket_opening(address, device)
+        else:
+            opening = _mqtt_opening(f"devices/{device}/parameters", f"receiver-{number}")
+        receiver = _Receiver(opening, counter, ready)
+        await loop.create_connection(lambda receiver=receiver: receiver, url.hostname, url.port)  # type: ignore[misc]
+        await ready
+    report.send("ready")
+    await asyncio.Event().wait()
+
+
+def _run(kind: Kind, address: str, device: str, count: int, report: Connection) -> None:
+    uvloop.run(_receive(kind, address, device, count, report))
+
+
+@contextmanager
+def receivers(kind: Kind, address: str, *, device: str, count: int) -> Iterator[Connection]:
+    """Start receivers in a process; yields the pipe on which each `Arrival` comes."""
+    context = multiprocessing.get_context("spawn")
+    mine, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(kind, address, device, count, theirs), daemon=True)
+    process.start()
+    try:
+        if not mine.poll(60) or mine.recv() != "ready":
+            raise SystemExit(f"{count} {kind} receivers could not connect to {address}")
+        yield mine
+    finally:
+        process.kill()
+        process.join()
