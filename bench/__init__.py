@@ -1,1 +1,1 @@
-"""Benchmarks: each starts what it measures, drives it from other processes, prints and keeps JSON."""
+"""Benchmarks: each starts what it measures, drives it from other processes, and prints figures."""

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -123,8 +124,8 @@ async def _receive(kind: Kind, address: str, device: str, count: int, report: Co
             opening = _websocket_opening(address, device)
         else:
             opening = _mqtt_opening(f"devices/{device}/parameters", f"receiver-{number}")
-        receiver = _Receiver(opening, counter, ready)
-        await loop.create_connection(lambda receiver=receiver: receiver, url.hostname, url.port)  # type: ignore[misc]
+        make = partial(_Receiver, opening, counter, ready)
+        await loop.create_connection(make, url.hostname or "127.0.0.1", url.port or 0)
         await ready
     report.send("ready")
     await asyncio.Event().wait()
