@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -68,9 +68,8 @@ class _Receiver(asyncio.Protocol):
         self._tail = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._opening.pop(0))
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by type
+        self._transport.write(self._opening.pop(0))
 
     def data_received(self, data: bytes) -> None:
         if not self._ready.done():
