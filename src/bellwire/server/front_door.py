@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from typing import cast
 
 from bellwire.limits import Limits
 from bellwire.server.hub import Hub
@@ -40,10 +41,9 @@ class FrontDoor(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock on the request head."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not one by its type
         self._timer = asyncio.get_running_loop().call_later(
-            self._limits.request_head_timeout_s, transport.abort
+            self._limits.request_head_timeout_s, self._transport.abort
         )
 
     def data_received(self, data: bytes) -> None:
