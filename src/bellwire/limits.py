@@ -88,3 +88,13 @@ class Limits:
     """Longest device or parameter name, as UTF-8 [the topic limit of AWS IoT]."""
     snapshot_devices: int = 100_000
     """Devices whose last values are kept; the one silent longest goes first. Ours."""
+
+# The files of a service. Not part of Limits: they hold before the file that could set them is read.
+DEFINITION_BYTES = 1024 * 1024
+"""Largest serverless.yml or file that it names, and longest text a variable may build. Ours."""
+DEFINITION_VALUES = 100_000
+"""Most values in one such file, those that `<<` copies included. Ours."""
+DEFINITION_DEPTH = 100
+"""Deepest nesting of lists and maps in such a file. Ours."""
+VARIABLE_DEPTH = 40
+"""Most variables that may lead from one to the next. Ours."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from bellwire.errors import Place
 from bellwire.limits import Limits
@@ -67,11 +68,25 @@ class WebSocketApi:
     routes: tuple[Route, ...]
 
 
+class TextRun(NamedTuple):
+    """Characters of a text from `offset` on, up to the next run, as they stand in a file.
+
+    The first is at `line` and `column`, both from 1. Each further one is a column to the right, or
+    at the same place if not `steps`: they all came from the variable that stands there.
+    """
+
+    offset: int
+    line: int
+    column: int
+    steps: bool
+
+
 @dataclass(frozen=True, slots=True)
 class TopicRule:
     """A topic rule, from a function's `iot` event.
 
-    `sql` is the statement as AWS would get it; `sql_place` is where it starts in the file.
+    `sql` is the statement as AWS would get it; `sql_place` is where it starts in the file, and
+    `sql_runs` where each part of it stands (see `sql_position`).
     `sql_version` is `2015-10-08` where the file names none, as on AWS.
     """
 
@@ -82,6 +97,7 @@ class TopicRule:
     enabled: bool
     description: str
     sql_place: Place
+    sql_runs: tuple[TextRun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,276 @@
+"""CloudFormation's functions in environment values, as far as they name what is known here
+[docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html].
+
+Known are the pseudo parameters, the functions, the WebSocket API and the rules of the service, and
+the names of what stands under `resources`. Everything else is refused: a wrong value in a handler's
+environment is found much later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bellwire.definition.nodes import MappingNode, Node, ScalarNode, value_text
+from bellwire.definition.resources import Resources
+from bellwire.definition.suggestion import clipped, described, did_you_mean
+from bellwire.definition.values import items_of, text_of
+from bellwire.definition.variables import ACCOUNT_ID, Variables
+from bellwire.definition.vocabulary import INTRINSICS
+from bellwire.errors import DefinitionError, Place, UnknownKeyError, UnsupportedFeatureError
+from bellwire.limits import DEFINITION_BYTES, DEFINITION_VALUES, VARIABLE_DEPTH
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a template of this service can refer to, by logical id.
+
+    `functions` and `rules` hold their names.
+    """
+
+    service: str
+    stage: str
+    stack: str
+    region: str
+    api_id: str
+    functions: Mapping[str, str]
+    rules: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A type of resource: the property that names it, and what Ref and its ARN's attribute give."""
+
+    name_property: str
+    arn: str
+    ref: str = "{name}"
+    arn_attribute: str = "Arn"
+
+
+_KINDS = {
+    "AWS::DynamoDB::Table": _Kind("TableName", "arn:aws:dynamodb:{region}:{account}:table/{name}"),
+    "AWS::S3::Bucket": _Kind("BucketName", "arn:aws:s3:::{name}"),
+    "AWS::SQS::Queue": _Kind(
+        "QueueName",
+        "arn:aws:sqs:{region}:{account}:{name}",
+        "https://sqs.{region}.amazonaws.com/{account}/{name}",
+    ),
+    "AWS::SNS::Topic": _Kind(
+        "TopicName",
+        "arn:aws:sns:{region}:{account}:{name}",
+        "arn:aws:sns:{region}:{account}:{name}",
+        "TopicArn",
+    ),
+    "AWS::Kinesis::Stream": _Kind("Name", "arn:aws:kinesis:{region}:{account}:stream/{name}"),
+    "AWS::Logs::LogGroup": _Kind(
+        "LogGroupName", "arn:aws:logs:{region}:{account}:log-group:{name}:*"
+    ),
+    "AWS::IoT::Thing": _Kind("ThingName", "arn:aws:iot:{region}:{account}:thing/{name}"),
+    "AWS::IoT::TopicRule": _Kind("RuleName", "arn:aws:iot:{region}:{account}:rule/{name}"),
+    "AWS::SSM::Parameter": _Kind("Name", "arn:aws:ssm:{region}:{account}:parameter/{name}"),
+    "AWS::Events::EventBus": _Kind("Name", "arn:aws:events:{region}:{account}:event-bus/{name}"),
+    "AWS::Lambda::Function": _Kind(
+        "FunctionName", "arn:aws:lambda:{region}:{account}:function:{name}"
+    ),
+}
+
+_PLACEHOLDER = re.compile(r"\$\{(!?)([^}$]*)\}")
+
+
+class Intrinsics:
+    """Gives environment values their text."""
+
+    def __init__(self, names: Names, resources: Resources, variables: Variables) -> None:
+        self._names = names
+        self._resources = resources
+        self._variables = variables
+        self._depth = 0
+        self._steps = 0
+        self._functions: dict[str, Callable[[Node, str], str | None]] = {
+            "Ref": self._ref_node,
+            "Fn::GetAtt": self._attribute_node,
+            "Fn::Join": self._join,
+            "Fn::Sub": self._substitute,
+        }
+        self._pseudo = {
+            "AWS::Region": names.region,
+            "AWS::AccountId": ACCOUNT_ID,
+            "AWS::StackName": names.stack,
+            "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+
+    def text(self, node: Node, path: str) -> str | None:
+        """Return a value as text; None for null and for `Ref: AWS::NoValue`.
+
+        Raises DefinitionError for what is no text, UnsupportedFeatureError and UnknownKeyError for
+        an intrinsic function or a name that is not known.
+        """
+        self._steps += 1
+        if self._depth >= VARIABLE_DEPTH or self._steps > DEFINITION_VALUES:
+            raise DefinitionError(f"`{path}` is built of too many parts", place=node.place)
+        self._depth += 1
+        try:
+            return self._text(self._variables.resolve(node), path)
+        finally:
+            self._depth -= 1
+
+    def _text(self, node: Node, path: str) -> str | None:
+        if isinstance(node, ScalarNode):
+            return None if node.value is None else value_text(node.value)
+        if not isinstance(node, MappingNode) or len(node.entries) != 1:
+            raise DefinitionError(
+                f"`{path}` must be a text, not {described(node)}", place=node.place
+            )
+        name, entry = next(iter(node.entries.items()))
+        if name in self._functions:
+            return self._functions[name](self._variables.resolve(entry.node), path)
+        if name in INTRINSICS:
+            raise UnsupportedFeatureError(
+                f"`{path}` uses {name}, which is not resolved here",
+                place=entry.place,
+                hint="give the value itself, for local runs by a parameter or ${env:…}",
+            )
+        raise UnknownKeyError(
+            f"`{path}` must be a text, not a map",
+            place=node.place,
+            hint=did_you_mean(name, self._functions),
+        )
+
+    def _ref_node(self, node: Node, path: str) -> str | None:
+        return self._ref(text_of(node, path), node.place)
+
+    def _ref(self, name: str, place: Place) -> str | None:
+        if name in self._pseudo:
+            return self._pseudo[name]
+        if name == "AWS::NoValue":
+            return None
+        known = {
+            "WebsocketsApi": self._names.api_id,
+            "WebsocketsDeploymentStage": self._names.stage,
+            **self._names.functions,
+            **self._names.rules,
+        }
+        if name in known:
+            return known[name]
+        parameter = self._parameter(name)
+        if parameter is not None:
+            return parameter
+        resource = self._resource(name)
+        if resource is None:
+            raise self._unknown_name(name, place, [*known, *self._pseudo])
+        kind, fields = resource
+        return kind.ref.format_map(fields)
+
+    def _parameter(self, name: str) -> str | None:
+        node = self._resources.parameter(name)
+        default = self._variables.get(node, "Default") if node else None
+        return text_of(default, f"resources.Parameters.{name}.Default") if default else None
+
+    def _attribute_node(self, node: Node, path: str) -> str:
+        if isinstance(node, ScalarNode):
+            return self._attribute(*text_of(node, path).partition(".")[::2], node.place)
+        parts = [text_of(self._variables.resolve(part), path) for part in items_of(node, path)]
+        if len(parts) != 2:
+            raise DefinitionError(
+                "Fn::GetAtt takes a logical id and an attribute", place=node.place
+            )
+        return self._attribute(parts[0], parts[1], node.place)
+
+    def _attribute(self, name: str, attribute: str, place: Place) -> str:
+        found: str | None = None
+        if name == "WebsocketsApi":
+            endpoint = f"wss://{self._names.api_id}.execute-api.{self._names.region}.amazonaws.com"
+            found = {"ApiId": self._names.api_id, "ApiEndpoint": endpoint}.get(attribute)
+        elif resource := self._declared(name):
+            kind, fields = resource
+            if attribute == kind.arn_attribute:
+                found = kind.arn.format_map(fields) or None
+            elif attribute == kind.name_property:
+                found = fields["name"]
+        else:
+            raise self._unknown_name(name, place, ["WebsocketsApi", *self._names.functions])
+        if found is None:
+            raise UnsupportedFeatureError(
+                f"the attribute {clipped(attribute)} of {clipped(name)} is not known here",
+                place=place,
+                hint="give the value itself, for local runs by a parameter or ${env:…}",
+            )
+        return found
+
+    def _declared(self, name: str) -> tuple[_Kind, dict[str, str]] | None:
+        for names, kind in (
+            (self._names.functions, _KINDS["AWS::Lambda::Function"]),
+            (self._names.rules, _KINDS["AWS::IoT::TopicRule"]),
+        ):
+            if name in names:
+                return kind, self._fields(names[name])
+        return self._resource(name)
+
+    def _resource(self, name: str) -> tuple[_Kind, dict[str, str]] | None:
+        """Find what stands under `resources`; without a name of its own it gets one like AWS's."""
+        node = self._resources.resource(name)
+        if not node:
+            return None
+        type_node = self._variables.get(node, "Type")
+        type_name = value_text(type_node.value) if isinstance(type_node, ScalarNode) else ""
+        kind = _KINDS.get(type_name) or _Kind(f"{type_name.rpartition(':')[2]}Name", "")
+        properties = self._variables.get(node, "Properties")
+        given: Node | None = None
+        if isinstance(properties, MappingNode):
+            given = self._variables.get(properties, kind.name_property)
+        path = f"resources.Resources.{name}.Properties.{kind.name_property}"
+        own = self.text(given, path) if given else None
+        return kind, self._fields(own or f"{self._names.service}-{self._names.stage}-{name}")
+
+    def _fields(self, name: str) -> dict[str, str]:
+        return {"name": name, "region": self._names.region, "account": ACCOUNT_ID}
+
+    def _join(self, node: Node, path: str) -> str:
+        parts = items_of(node, path)
+        if len(parts) != 2:
+            raise DefinitionError("Fn::Join takes a separator and a list", place=node.place)
+        separator = text_of(self._variables.resolve(parts[0]), path)
+        items = items_of(self._variables.resolve(parts[1]), path)
+        return self._bounded(separator.join(self.text(item, path) or "" for item in items), node)
+
+    def _substitute(self, node: Node, path: str) -> str:
+        own: MappingNode | None = None
+        if not isinstance(node, ScalarNode):
+            parts = [self._variables.resolve(part) for part in items_of(node, path)]
+            if len(parts) != 2 or not isinstance(parts[1], MappingNode):
+                raise DefinitionError("Fn::Sub takes a text, or a text and a map", place=node.place)
+            node, own = parts[0], parts[1]
+        text = text_of(node, path)
+        return self._bounded(
+            _PLACEHOLDER.sub(lambda found: self._placeholder(found, own, node, path), text), node
+        )
+
+    def _placeholder(
+        self, found: re.Match[str], own: MappingNode | None, node: Node, path: str
+    ) -> str:
+        if found[1]:
+            return f"${{{found[2]}}}"
+        name = found[2].strip()
+        given = own.get(name) if own else None
+        if given:
+            return self.text(given, path) or ""
+        resource, dot, attribute = name.partition(".")
+        if dot:
+            return self._attribute(resource, attribute, node.place)
+        return self._ref(name, node.place) or ""
+
+    def _bounded(self, text: str, node: Node) -> str:
+        if len(text) > DEFINITION_BYTES:
+            raise DefinitionError(
+                f"this builds a text longer than {DEFINITION_BYTES // 1024} KiB", place=node.place
+            )
+        return text
+
+    def _unknown_name(self, name: str, place: Place, known: list[str]) -> UnknownKeyError:
+        return UnknownKeyError(
+            f"nothing in this service has the logical id {clipped(name)}",
+            place=place,
+            hint=did_you_mean(name, [*known, *self._resources.names()]),
+        )

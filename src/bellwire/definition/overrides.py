@@ -1,0 +1,65 @@
+"""`custom.bellwire`: what Bellwire adds to serverless.yml."""
+
+from __future__ import annotations
+
+from dataclasses import fields as fields_of
+from dataclasses import replace
+
+from bellwire.definition.nodes import Node, ScalarNode
+from bellwire.definition.suggestion import described
+from bellwire.definition.values import Fields
+from bellwire.errors import DefinitionError
+from bellwire.limits import Limits
+
+
+_KEYS = ("limits",)
+_DEFAULTS = Limits()
+_MAY_BE_ZERO = {"ping_interval_s", "sync_interval_s", "function_retries", "retry_delay_s"}
+
+
+def read_limits(service: Fields) -> Limits:
+    """Return the limits of a service: AWS's, but for those set in `custom.bellwire.limits`.
+
+    Keys are those of Limits in camelCase: `idleTimeoutS: 60`. Raises UnknownKeyError,
+    DefinitionError.
+    """
+    custom = service.fields("custom")
+    section = custom.fields("bellwire") if custom else None
+    if not section:
+        return _DEFAULTS
+    section.check_keys(_KEYS)
+    limits = section.fields("limits")
+    if not limits:
+        return _DEFAULTS
+    names = {_camel_case(field.name): field.name for field in fields_of(Limits)}
+    limits.check_keys(names)
+    given = {names[key]: limits.get(key) for key in limits.node.entries}
+    values = {
+        name: _limit(name, limits.path(_camel_case(name)), node)
+        for name, node in given.items()
+        if node
+    }
+    return replace(_DEFAULTS, **values)  # type: ignore[arg-type]
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _limit(name: str, path: str, node: Node) -> int | float:
+    value = node.value if isinstance(node, ScalarNode) else None
+    whole = isinstance(getattr(_DEFAULTS, name), int)
+    numeric = isinstance(value, int) or (isinstance(value, float) and not whole)
+    if isinstance(value, bool) or not numeric or not isinstance(value, int | float):
+        raise _wrong_limit(path, whole, node)
+    if value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
+        raise _wrong_limit(path, whole, node)
+    return value if whole else float(value)
+
+
+def _wrong_limit(path: str, whole: bool, node: Node) -> DefinitionError:
+    kind = "whole number" if whole else "number"
+    return DefinitionError(
+        f"`{path}` must be a {kind} above 0, not {described(node)}", place=node.place
+    )

@@ -1,0 +1,77 @@
+"""The words of serverless.yml, as data
+[www.serverless.com/framework/docs/providers/aws/guide/serverless.yml].
+
+`_READ`: what Bellwire reads. `_SKIPPED`: what shapes a deployment and has no effect here; named
+once in the findings. `_SILENT`: what could not be missed here (descriptions, tags, versions).
+"""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+SERVICE_READ = _words("service provider functions custom params")
+SERVICE_SKIPPED = _words("resources plugins package layers constructs stepFunctions useDotenv")
+SERVICE_SILENT = _words(
+    "app org tenant frameworkVersion configValidationMode console dashboard build outputs stages "
+    "state deprecationNotificationMode disabledDeprecations projectDir variablesResolutionMode "
+    "unresolvedVariablesNotificationMode licenseKey"
+)
+
+PROVIDER_READ = _words(
+    "name runtime stage region timeout memorySize environment websocketsApiName "
+    "websocketsApiRouteSelectionExpression"
+)
+PROVIDER_SKIPPED = _words(
+    "alb apiGateway apiKeys apiName architecture cloudFront ecr endpointType eventBridge "
+    "fileSystemConfig httpApi iam iamManagedPolicies iamRoleStatements kinesis layers logs "
+    "resourcePolicy role runtimeManagement s3 snapStart tracing usagePlan vpc vpcEndpointIds "
+    "websocket"
+)
+PROVIDER_SILENT = _words(
+    "build cfLogs cfnRole credentials deploymentBucket deploymentMethod deploymentPrefix "
+    "disableRollback kmsKeyArn lambdaHashingVersion logDataProtectionPolicy logRetentionInDays "
+    "notificationArns profile rolePermissionsBoundary rollbackConfiguration stackName "
+    "stackParameters stackPolicy stackTags stackTags tags variableSyntax versionFunctions "
+    "websocketsDescription"
+)
+
+FUNCTION_READ = _words(
+    "handler name runtime timeout memorySize environment reservedConcurrency events"
+)
+FUNCTION_SKIPPED = _words(
+    "architecture destinations ephemeralStorageSize fileSystemConfig httpApi iamRoleStatements "
+    "image layers maximumEventAge maximumRetryAttempts onError package provisionedConcurrency "
+    "recursiveLoop role runtimeManagement snapStart tracing url vpc"
+)
+FUNCTION_SILENT = _words(
+    "awsKmsKeyArn build condition dependsOn description disableLogs iamRoleStatementsInherit "
+    "iamRoleStatementsName kmsKeyArn logDataProtectionPolicy logRetentionInDays logs tags "
+    "versionFunction warmup"
+)
+
+EVENTS_READ = _words("websocket iot")
+EVENTS_SKIPPED = _words(
+    "activemq alb alexaSkill alexaSmartHome cloudFront cloudwatchEvent cloudwatchLog "
+    "cognitoUserPool eventBridge http httpApi iotFleetProvisioning kafka msk rabbitmq s3 schedule "
+    "sns sqs stream"
+)
+
+WEBSOCKET_KEYS = _words("route routeResponseSelectionExpression authorizer")
+IOT_KEYS = _words("sql sqlVersion name enabled description")
+
+INTRINSICS = (
+    "Ref",
+    "Condition",
+    *(
+        f"Fn::{name}"
+        for name in _words(
+            "And Base64 Cidr Equals FindInMap GetAtt GetAZs If ImportValue Join Length Not Or "
+            "Select Split Sub ToJsonString Transform"
+        )
+    ),
+)
+"""CloudFormation's functions
+[docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html]."""
