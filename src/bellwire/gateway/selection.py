@@ -25,9 +25,11 @@ _VARIABLE = re.compile(
     # AWS does not say where a bare variable ends. Choice: it takes all a JSONPath may hold.
     r"|\$(?P<bare>[A-Za-z_][A-Za-z0-9_.\[\]'\"*@$()?-]*)"
 )
+# A key with one of JSONPath's own characters in it is written in quotes: `['$type']`.
+_KEY = r"[^.\[\]'\"\s$@*?()]+"
 _STEP = re.compile(
-    r"\.\.(?P<deep>[^.\[\]'\"\s]+)"
-    r"|\.(?P<key>[^.\[\]'\"\s]+)"
+    rf"\.\.(?P<deep>{_KEY})"
+    rf"|\.(?P<key>{_KEY}|\*)"
     r"|\[\s*(?:'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<index>-?\d+)|(?P<all>\*))\s*\]"
 )
 
@@ -49,15 +51,25 @@ def compile_selection(expression: str, place: Place | None = None) -> Select:
     parts: list[str | tuple[Step, ...]] = []
     end = 0
     for match in _VARIABLE.finditer(expression):
-        parts.append(expression[end : match.start()])
+        parts.append(_literal(expression[end : match.start()], place))
         end = match.end()
         if match.group() == "\\$":
             parts.append("$")
         else:
             parts.append(_variable(match.group("braced") or match.group("bare") or "", place))
-    parts.append(expression[end:])
+    parts.append(_literal(expression[end:], place))
     parts = [part for part in parts if part != ""]
     return _selector(parts)
+
+
+def _literal(text: str, place: Place | None) -> str:
+    if "$" in text:
+        raise DefinitionError(
+            f"'{text[text.index('$') :]}' starts no variable",
+            place=place,
+            hint="a variable is $request.body.action or ${request.body.action}; a dollar is \\$",
+        )
+    return text
 
 
 def _variable(name: str, place: Place | None) -> tuple[Step, ...]:
@@ -167,12 +179,14 @@ def _text(found: list[object]) -> str:
     """Turn what a path found into text: `[item1, item2]` for a list, as the AWS page shows."""
     if not found:
         return ""
-    return _item(found[0] if len(found) == 1 else found)
+    value = found[0] if len(found) == 1 else found
+    try:
+        if isinstance(value, list):
+            return f"[{', '.join(map(_item, value))}]"
+        return _item(value)
+    except orjson.JSONEncodeError:
+        return ""  # nested deeper than orjson writes: no name of a route
 
 
 def _item(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return f"[{', '.join(_item(item) for item in value)}]"
-    return orjson.dumps(value).decode()
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
