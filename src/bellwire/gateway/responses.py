@@ -6,6 +6,7 @@ docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-ro
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -20,6 +21,8 @@ TOO_MANY_REQUESTS = "Too Many Requests"
 
 # Any other key makes the response malformed: seen on AWS in github.com/middyjs/middy/issues/1219.
 _KEYS = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
+# What may stand in a header: other values are left out, a line break would begin a new header.
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class ProxyResponse(NamedTuple):
@@ -62,9 +65,11 @@ def _body(value: object, is_base64: object) -> bytes | None:
     if is_base64 is not True:
         return value.encode("utf-8", "replace")
     try:
-        return b64decode(value, validate=True)
-    except binascii.Error:
+        content = b64decode(value, validate=True)
+        content.decode()  # what is sent is a text frame: choice, AWS does not say
+    except (binascii.Error, UnicodeDecodeError):
         return None
+    return content
 
 
 def _headers(value: object) -> Mapping[str, str] | None:
@@ -72,7 +77,11 @@ def _headers(value: object) -> Mapping[str, str] | None:
         return {}
     if not isinstance(value, dict):
         return None
-    return {name.lower(): str(content) for name, content in value.items()}
+    return {
+        name.lower(): text
+        for name, text in ((name, str(content)) for name, content in value.items())
+        if _HEADER_VALUE.fullmatch(text)
+    }
 
 
 def error_frame(message: str, *, connection_id: str, request_id: str) -> bytes:
