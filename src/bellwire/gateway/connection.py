@@ -121,7 +121,7 @@ class Connection:
         if result is None:
             return self._reject(504, responses.TIMED_OUT, request_id)
         response = None if result.error else responses.parse_proxy_response(result.payload)
-        if response is None:
+        if response is None or response.status < 200:
             return self._reject(502, responses.INTERNAL_SERVER_ERROR, request_id)
         if 200 <= response.status < 300:
             return self._accept(now_ms, response.headers.get("sec-websocket-protocol"))
@@ -156,14 +156,18 @@ class Connection:
         """Take what a message's function returned; None means it took too long.
 
         Failures are told to the client even where the route is one-way; the response's status
-        changes nothing.
+        changes nothing. A reply larger than a message may be is a failure.
         """
         if result is None:
             return self._error(responses.TIMED_OUT, request_id)
         response = None if result.error else responses.parse_proxy_response(result.payload)
         if response is None:
             return self._error(responses.INTERNAL_SERVER_ERROR, request_id)
-        return Send(response.body) if route.two_way else None
+        if not route.two_way:
+            return None
+        if len(response.body) > self._api.limits.message_bytes:
+            return self._error(responses.INTERNAL_SERVER_ERROR, request_id)
+        return Send(response.body)
 
     def throttled(self, request_id: str) -> Send:
         """Answer a message whose function has no room left."""
