@@ -52,8 +52,7 @@ def connect_event(
         "headers": {name: values[-1] for name, values in headers.items()},
         "multiValueHeaders": headers,
     }
-    if handshake.query:
-        multi = _query(handshake.query)
+    if multi := _query(handshake.query):
         event["queryStringParameters"] = {name: values[-1] for name, values in multi.items()}
         event["multiValueQueryStringParameters"] = multi
     event["requestContext"] = _request_context(
