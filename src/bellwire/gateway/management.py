@@ -64,8 +64,7 @@ def failure(error: CallerError, request_id: str) -> Answer:
 
     The body of a 410 is empty, as AWS sends it.
     """
-    code = "LimitExceededException" if error.status == 429 else error.aws_code
-    headers = {"x-amzn-ErrorType": code, "x-amzn-RequestId": request_id}
+    headers = {"x-amzn-ErrorType": error.aws_code, "x-amzn-RequestId": request_id}
     if error.status == 410:
         return Answer(410, headers, b"")
     headers["Content-Type"] = "application/json"
