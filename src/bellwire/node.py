@@ -37,7 +37,7 @@ from bellwire.bus.embedded import (
     free_port,
 )
 from bellwire.bus.mqtt import MqttPublisher, wait_accepting
-from bellwire.definition import Finding, Service, TopicRule, load_service
+from bellwire.definition import Finding, Service, TopicRule, load_service, sql_position
 from bellwire.errors import BusError, SqlSyntaxError, StartError
 from bellwire.functions.pool import Functions, LogLine, Result, RuntimeSettings
 from bellwire.gateway.api import Api
@@ -109,7 +109,7 @@ def _compile(rule: TopicRule) -> Rule:
     try:
         return compile_rule(rule)
     except SqlSyntaxError as error:
-        raise error.at(rule.place_of(error.position)) from None
+        raise error.at(sql_position(rule, error.position)) from None
 
 
 class Node:

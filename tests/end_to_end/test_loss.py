@@ -70,7 +70,7 @@ def publish_all(node: Node, done: list[int]) -> threading.Thread:
     return thread
 
 
-@pytest.mark.parametrize("victim", ["bellwire.functions", "nats-server"])
+@pytest.mark.parametrize("victim", ["functions/worker.py", "nats-server"])
 def test_killing_a_child_loses_no_acknowledged_event(
     start_node: StartNode, tmp_path: Path, victim: str
 ) -> None:
