@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import yaml
 from yaml import events as ev
@@ -26,6 +27,7 @@ from bellwire.definition.nodes import (
     Source,
     Value,
     Written,
+    well_formed,
 )
 from bellwire.definition.suggestion import clipped, did_you_mean
 from bellwire.definition.vocabulary import INTRINSICS
@@ -33,9 +35,10 @@ from bellwire.errors import DefinitionError, Place, UnknownKeyError
 from bellwire.limits import DEFINITION_BYTES, DEFINITION_DEPTH, DEFINITION_VALUES
 
 
-_LOADER: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)
+Loader: TypeAlias = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
+"""What makes events of a text."""
+
+LOADER: Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml where PyYAML was built with it: faster, and takes a tab after a key's colon."""
 
 _TAGS = {f"!{name.removeprefix('Fn::')}": name for name in INTRINSICS}
@@ -52,7 +55,7 @@ _CONSTANTS: dict[str, Value] = {
 _INTEGER = re.compile(r"([-+]?)(?:0b([01]+)|0o([0-7]+)|0x([0-9a-fA-F]+))")
 _NUMBER = re.compile(
     r"[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?|\.[0-9]+([eE][-+]?[0-9]+)?"
-    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+    r"|(?P<unlimited>[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))"
 )
 
 _MOST_DIGITS = 400
@@ -90,7 +93,11 @@ _SAME_CAUSES = {
     "mapping values are not allowed here": "mapping values are not allowed in this context",
     "expected ',' or ']'": "did not find expected ',' or ']'",
     "expected ',' or '}'": "did not find expected ',' or '}'",
-    "expected <block end>": "did not find expected key",
+    "that cannot start any token": "found character that cannot start any token",
+    "while parsing a block collection, expected <block end>": (
+        "did not find expected '-' indicator"
+    ),
+    "while parsing a block mapping, expected <block end>": "did not find expected key",
     "sequence entries are not allowed here": (
         "block sequence entries are not allowed in this context"
     ),
@@ -111,7 +118,7 @@ def read_document(path: Path, file: str) -> Node:
     return ScalarNode(source.text, Place(file, 1, 1))
 
 
-def parse_yaml(source: Source) -> Node:
+def parse_yaml(source: Source, *, loader: Loader = LOADER) -> Node:
     """Return the one document of a YAML text. Raises DefinitionError, UnknownKeyError for a tag."""
     unprintable = _UNPRINTABLE.search(source.text)
     if unprintable:
@@ -120,7 +127,7 @@ def parse_yaml(source: Source) -> Node:
             place=_place_at(source, unprintable.start()),
         )
     try:
-        return _Composer(source).document()
+        return _Composer(source, loader).document()
     except yaml.MarkedYAMLError as error:
         raise _plain_words(error, source.file) from None
     except (yaml.YAMLError, ValueError) as error:
@@ -150,6 +157,10 @@ def _read_text(path: Path, file: str) -> str:
         ) from None
 
 
+def _too_deep(place: Place) -> DefinitionError:
+    return DefinitionError(f"nested more than {DEFINITION_DEPTH} deep", place=place)
+
+
 def _place_at(source: Source, offset: int) -> Place:
     line_start = source.text.rfind("\n", 0, offset) + 1
     return Place(source.file, source.text.count("\n", 0, offset) + 1, offset - line_start + 1)
@@ -157,7 +168,8 @@ def _place_at(source: Source, offset: int) -> Place:
 
 def _plain_words(error: yaml.MarkedYAMLError, file: str) -> DefinitionError:
     problem = str(error.problem or error.context)
-    problem = next((same for said, same in _SAME_CAUSES.items() if said in problem), problem)
+    full = f"{error.context}, {problem}"
+    problem = next((same for said, same in _SAME_CAUSES.items() if said in full), problem)
     cause, hint = _CAUSES.get(problem, (problem, None))
     mark = error.problem_mark or error.context_mark
     if problem == "found unexpected end of stream":
@@ -169,9 +181,9 @@ def _plain_words(error: yaml.MarkedYAMLError, file: str) -> DefinitionError:
 class _Composer:
     """One parse: libyaml's events → nodes. Events, because each bound holds before it is passed."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, loader: Loader) -> None:
         self._source = source
-        self._events: Iterator[ev.Event] = yaml.parse(source.text, Loader=_LOADER)
+        self._events: Iterator[ev.Event] = yaml.parse(source.text, Loader=loader)
         self._anchors: dict[str, Node] = {}
         self._count = 0
 
@@ -202,7 +214,7 @@ class _Composer:
         place = self._place(event)
         self._count_values(1, place)
         if depth > DEFINITION_DEPTH:
-            raise DefinitionError(f"nested more than {DEFINITION_DEPTH} deep", place=place)
+            raise _too_deep(place)
         if isinstance(event, ev.AliasEvent):
             return self._alias(event, place)
         if isinstance(event, ev.ScalarEvent):
@@ -229,7 +241,7 @@ class _Composer:
 
     def _scalar(self, event: ev.ScalarEvent, place: Place) -> Node:
         assert event.start_mark
-        text, tag = str(event.value), event.tag
+        text, tag = well_formed(event.value), event.tag
         style = str(event.style or "")
         written = Written(self._source, event.start_mark.index, style, text)
         if (tag is None and not style) or tag in _CORE_TAGS:
@@ -267,7 +279,7 @@ class _Composer:
         place = self._place(event)
         if isinstance(event, ev.ScalarEvent):
             self._count_values(1, place)
-            key = str(event.value)
+            key = well_formed(event.value)
             if event.anchor:
                 self._anchors[event.anchor] = ScalarNode(key, place)
             return key, place, key == "<<" and not event.style
@@ -320,11 +332,13 @@ def _plain_value(text: str) -> Value:
         magnitude = int(digits, base)
         # Above JavaScript's largest number js-yaml leaves a text.
         return int(f"{based[1]}1") * magnitude if _is_finite(magnitude) else text
-    if not _NUMBER.fullmatch(text):
+    number_found = _NUMBER.fullmatch(text)
+    if not number_found:
         return text
-    number = float(text)
+    # As the framework: infinity and NaN become null on their way through JSON.
+    number = math.inf if number_found["unlimited"] else float(text)
     if not math.isfinite(number):
-        return None  # as the framework: infinity and NaN become null on their way through JSON
+        return None
     return int(text) if text.lstrip("+-").isdigit() and len(text) < _MOST_DIGITS else number
 
 
@@ -335,23 +349,26 @@ def _parse_json(source: Source) -> Node:
     except json.JSONDecodeError as error:
         place = Place(source.file, error.lineno, error.colno)
         raise DefinitionError(f"the JSON is broken: {error.msg}", place=place) from None
-    except (RecursionError, ValueError) as error:
-        # ValueError: a number of more digits than Python converts.
+    except RecursionError:
+        raise _too_deep(start) from None
+    except ValueError as error:  # a number of more digits than Python converts
         raise DefinitionError(f"the JSON is broken: {error}", place=start) from None
 
 
 def _json_node(value: object, place: Place, depth: int) -> Node:
     if depth > DEFINITION_DEPTH:
-        raise DefinitionError(f"nested more than {DEFINITION_DEPTH} deep", place=place)
+        raise _too_deep(place)
     if isinstance(value, dict):
         entries = {
-            str(key): Entry(place, _json_node(item, place, depth + 1))
+            well_formed(key): Entry(place, _json_node(item, place, depth + 1))
             for key, item in value.items()
         }
         return MappingNode(entries, place)
     if isinstance(value, list):
         return SequenceNode(tuple(_json_node(item, place, depth + 1) for item in value), place)
     assert value is None or isinstance(value, str | int | float | bool)
+    if isinstance(value, str):
+        return ScalarNode(well_formed(value), place)
     return ScalarNode(value if _is_finite(value) else None, place)
 
 

@@ -154,19 +154,23 @@ class Intrinsics:
         }
         if name in known:
             return known[name]
-        parameter = self._parameter(name)
-        if parameter is not None:
-            return parameter
+        parameter = self._resources.parameter(name)
+        if parameter:
+            return self._default_of(parameter, name, place)
         resource = self._resource(name)
         if resource is None:
             raise self._unknown_name(name, place, [*known, *self._pseudo])
         kind, fields = resource
         return kind.ref.format_map(fields)
 
-    def _parameter(self, name: str) -> str | None:
-        node = self._resources.parameter(name)
-        default = self._variables.get(node, "Default") if node else None
-        return text_of(default, f"resources.Parameters.{name}.Default") if default else None
+    def _default_of(self, parameter: MappingNode, name: str, place: Place) -> str:
+        default = self._variables.get(parameter, "Default")
+        if default is None:
+            raise DefinitionError(
+                f"the parameter {clipped(name)} has no Default, and nobody to give it a value here",
+                place=place,
+            )
+        return text_of(default, f"resources.Parameters.{name}.Default")
 
     def _attribute_node(self, node: Node, path: str) -> str:
         if isinstance(node, ScalarNode):

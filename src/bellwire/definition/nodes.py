@@ -93,6 +93,13 @@ Node: TypeAlias = ScalarNode | SequenceNode | MappingNode
 """Any value of a YAML or JSON document."""
 
 
+def well_formed(text: str) -> str:
+    """Return a text that is UTF-8: half of a surrogate pair, as `"\\ud83d"`, becomes U+FFFD."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def value_text(value: Value) -> str:
     """Return a value as the Serverless Framework writes it into a text: as JavaScript does.
 

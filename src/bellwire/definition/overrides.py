@@ -52,14 +52,15 @@ def _limit(name: str, path: str, node: Node) -> int | float:
     whole = isinstance(getattr(_DEFAULTS, name), int)
     numeric = isinstance(value, int) or (isinstance(value, float) and not whole)
     if isinstance(value, bool) or not numeric or not isinstance(value, int | float):
-        raise _wrong_limit(path, whole, node)
+        raise _wrong_limit(name, path, node)
     if value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
-        raise _wrong_limit(path, whole, node)
+        raise _wrong_limit(name, path, node)
     return value if whole else float(value)
 
 
-def _wrong_limit(path: str, whole: bool, node: Node) -> DefinitionError:
-    kind = "whole number" if whole else "number"
+def _wrong_limit(name: str, path: str, node: Node) -> DefinitionError:
+    kind = "whole number" if isinstance(getattr(_DEFAULTS, name), int) else "number"
+    bound = "of 0 or more" if name in _MAY_BE_ZERO else "above 0"
     return DefinitionError(
-        f"`{path}` must be a {kind} above 0, not {described(node)}", place=node.place
+        f"`{path}` must be a {kind} {bound}, not {described(node)}", place=node.place
     )

@@ -9,6 +9,8 @@ from bellwire.definition.nodes import MappingNode, Node, SequenceNode, value_tex
 
 
 _LONGEST_WORD = 80
+_CUTOFF = 0.65
+"""How alike two words must be, from 0 to 1, by difflib: `ulr` and `url` are."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -16,7 +18,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     if len(word) > _LONGEST_WORD:
         return None
     by_lower = {name.lower(): name for name in known}
-    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
+    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=_CUTOFF)
     return by_lower[found[0]] if found else None
 
 
@@ -34,7 +36,7 @@ def listed(words: Iterable[str]) -> str:
 
 def clipped(text: str) -> str:
     """Return a text short enough for a message, in backquotes."""
-    line = " ".join(text.split())
+    line = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text.split()))
     return f"`{line}`" if len(line) <= _LONGEST_WORD else f"`{line[: _LONGEST_WORD - 1]}…`"
 
 

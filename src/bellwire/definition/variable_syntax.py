@@ -17,7 +17,7 @@ import json
 import re
 from typing import NamedTuple, TypeAlias
 
-from bellwire.definition.nodes import Value
+from bellwire.definition.nodes import Value, well_formed
 
 
 class Text(NamedTuple):
@@ -198,7 +198,7 @@ class _Parser:
         if quote == "'":
             return self._text[start + 1 : end]
         try:
-            return str(json.loads(self._text[start : self._at]))
+            return well_formed(str(json.loads(self._text[start : self._at])))
         except ValueError:
             raise SyntaxFault("this is no text as JSON writes it", start) from None
 

@@ -21,7 +21,7 @@ SERVICE_SILENT = _words(
 )
 
 PROVIDER_READ = _words(
-    "name runtime stage region timeout memorySize environment websocketsApiName "
+    "name runtime stage region stackName timeout memorySize environment websocketsApiName "
     "websocketsApiRouteSelectionExpression"
 )
 PROVIDER_SKIPPED = _words(
@@ -33,8 +33,8 @@ PROVIDER_SKIPPED = _words(
 PROVIDER_SILENT = _words(
     "build cfLogs cfnRole credentials deploymentBucket deploymentMethod deploymentPrefix "
     "disableRollback kmsKeyArn lambdaHashingVersion logDataProtectionPolicy logRetentionInDays "
-    "notificationArns profile rolePermissionsBoundary rollbackConfiguration stackName "
-    "stackParameters stackPolicy stackTags stackTags tags variableSyntax versionFunctions "
+    "notificationArns profile rolePermissionsBoundary rollbackConfiguration "
+    "stackParameters stackPolicy stackTags tags variableSyntax versionFunctions "
     "websocketsDescription"
 )
 
