@@ -106,6 +106,7 @@ class Bus:
         self._js: JetStreamContext | None = None
         self._replies: list[tuple[str, bytes]] = []
         self._sender: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def connect(
         self,
@@ -132,8 +133,8 @@ class Bus:
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds; asyncio.sleep takes parts
                     connect_timeout=2,
-                    error_cb=_on_error,
-                    disconnected_cb=_on_disconnect,
+                    error_cb=self._on_error,
+                    disconnected_cb=self._on_disconnect,
                     reconnected_cb=_on_reconnect,
                 )
                 self._js = self._client.jetstream()
@@ -149,6 +150,7 @@ class Bus:
 
     async def close(self) -> None:
         """Send what is waiting and disconnect."""
+        self._closing = True
         if self._sender is not None:
             await self._sender
         if self._client.is_connected:
@@ -294,6 +296,14 @@ class Bus:
         except (TimeoutError, NatsError) as error:
             raise BusError(f"a dead letter could not be stored: {error}", retryable=True) from None
 
+    async def _on_error(self, error: Exception) -> None:
+        if self._js is not None:  # while starting, a refused connection is tried again
+            log.warning("NATS: %s", error)
+
+    async def _on_disconnect(self) -> None:
+        if not self._closing:
+            log.warning("NATS: connection lost, trying to reconnect")
+
     @property
     def _jetstream(self) -> JetStreamContext:
         assert self._js is not None, "connect() comes first"
@@ -303,14 +313,6 @@ class Bus:
 def _without_secret(url: str) -> str:
     scheme, _, rest = url.rpartition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
-
-
-async def _on_error(error: Exception) -> None:
-    log.warning("NATS: %s", error)
-
-
-async def _on_disconnect() -> None:
-    log.warning("NATS: connection lost, trying to reconnect")
 
 
 async def _on_reconnect() -> None:

@@ -141,24 +141,26 @@ def _tell_routes(console: Console, node: Node) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table.grid(padding=(0, 2))
-    table.add_row()
+    routes = Table.grid(padding=(0, 2))
     for route in node.service.api.routes:
         replies = "replies" if route.two_way else ""
-        table.add_row("  route", escape(route.route_key), "→", escape(route.function), replies)
+        routes.add_row("  Route", escape(route.route_key), "→", escape(route.function), replies)
+    console.print()
+    console.print(routes)
     for rule in node.service.rules:
-        state = "" if rule.enabled else "disabled"
-        table.add_row("  rule", escape(rule.name), "→", escape(rule.function), state)
-        table.add_row("", f"[dim]{escape(rule.sql)}[/]")
-    console.print(table)
+        state = "" if rule.enabled else "   (disabled)"
+        console.print(f"\n  Rule  {escape(rule.name)}  →  {escape(rule.function)}{state}")
+        console.print(f"  [dim]{escape(rule.sql)}[/]")
 
 
 def _program() -> str:
     """Return how to call this program from here: by its name, or by its path."""
     program = Path(sys.argv[0])
-    if shutil.which("bellwire") == str(program.resolve()) or not program.exists():
+    if program.name == "__main__.py":
+        return f"{Path(sys.executable).name} -m bellwire"
+    if shutil.which("bellwire") == str(program):
         return "bellwire"
     try:
-        return str(program.resolve().relative_to(Path.cwd()))
+        return str(program.absolute().relative_to(Path.cwd()))
     except ValueError:
         return str(program)
