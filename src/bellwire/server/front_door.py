@@ -29,13 +29,14 @@ _TOO_LARGE = (
 class FrontDoor(asyncio.Protocol):
     """Reads one request head and decides who serves the connection."""
 
-    __slots__ = ("_head", "_hub", "_limits", "_make_http", "_timer", "_transport")
+    __slots__ = ("_head", "_hub", "_limits", "_make_http", "_refused", "_timer", "_transport")
 
     def __init__(self, hub: Hub, make_http: MakeHttpProtocol) -> None:
         self._hub = hub
         self._limits: Limits = hub.limits
         self._make_http = make_http
         self._head = b""
+        self._refused = False
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -48,15 +49,16 @@ class FrontDoor(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Gather the request head, then hand over."""
+        if self._refused:
+            return
         self._head += data
         end = self._head.find(_END_OF_HEAD)
         head_bytes = end if end >= 0 else len(self._head)
         assert self._transport is not None
         if head_bytes > self._limits.request_head_bytes:
-            self._transport.write(_TOO_LARGE)
-            self._transport.close()
+            self._refuse(self._transport)
         elif end >= 0:
-            self._hand_over(self._transport, end)
+            self._hand_over(self._transport, end + len(_END_OF_HEAD))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a peer that left before it had said what it wants."""
@@ -65,14 +67,28 @@ class FrontDoor(asyncio.Protocol):
     def _hand_over(self, transport: asyncio.Transport, end: int) -> None:
         self._stop_timer()
         data, self._head = self._head, b""
-        protocol: asyncio.Protocol
-        if _UPGRADE.search(data, 0, end + 2):
-            protocol = WebSocketSession(self._hub, transport)
+        if not _UPGRADE.search(data, 0, end):
+            http = self._make_http()
+            http.connection_made(transport)
+            transport.set_protocol(http)
+            http.data_received(data)
+            return
+        session = WebSocketSession(self._hub, transport)
+        transport.set_protocol(session)
+        session.data_received(data[:end])
+        if len(data) > end:
+            session.data_received(data[end:])
+
+    def _refuse(self, transport: asyncio.Transport) -> None:
+        # What still comes is read and forgotten until the timer ends it: a socket closed with
+        # bytes unread is reset, and the answer with it.
+        self._refused = True
+        self._head = b""
+        transport.write(_TOO_LARGE)
+        if transport.can_write_eof():
+            transport.write_eof()
         else:
-            protocol = self._make_http()
-            protocol.connection_made(transport)
-        transport.set_protocol(protocol)
-        protocol.data_received(data)
+            transport.close()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

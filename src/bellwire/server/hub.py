@@ -26,6 +26,7 @@ InvokeFunction = Callable[[str, bytes, str], "asyncio.Future[IntegrationResult]"
 OnResult = Callable[[IntegrationResult | CallerError | None], None]
 """Takes a result; None where it did not come in time, CallerError where none can come."""
 
+_GOING_AWAY = Close(GOING_AWAY, "Going away")
 _SWEEPS = 20
 """Slices of a round over all connections, so that no turn of the loop is long."""
 
@@ -68,6 +69,7 @@ class Hub:
         self._closing: set[WebSocketSession] = set()
         self._dirty: list[WebSocketSession] = []
         self._running = 0
+        self._stopping = False
         self._idle = asyncio.Event()
         self._opened = self._messages_in = self._messages_out = self._cut = 0
 
@@ -114,6 +116,8 @@ class Hub:
         path = unquote(target.partition("?")[0])
         if path.removesuffix("/") != f"/{self.api.stage}":
             return connection.refuse(403, "Forbidden")
+        if self._stopping:
+            return connection.refuse(503, "Service Unavailable")
         if len(self._sessions) >= self.limits.connections:
             log.warning(
                 "a connection was refused: %d are open, as many as custom.bellwire.limits."
@@ -128,6 +132,8 @@ class Hub:
         assert session.connection is not None
         self._sessions[session.connection.connection_id] = session
         self._opened += 1
+        if self._stopping:
+            session.close(_GOING_AWAY)
 
     def forget(self, session: WebSocketSession) -> None:
         """Let go of a connection that is closing or closed; safe to repeat."""
@@ -142,15 +148,18 @@ class Hub:
         self._note_idle()
 
     def run(self, effect: Invoke, on_result: OnResult) -> None:
-        """Run a function for a connection; `on_result` is called once, in time or with None."""
+        """Run a function for a connection.
+
+        `on_result` is called once, in time or with None, and never before `run` has returned.
+        """
+        loop = asyncio.get_running_loop()
         try:
             future = self._invoke(effect.function, effect.event, effect.request_id)
         except CallerError as error:
-            on_result(error)
-            return
+            future = loop.create_future()
+            future.set_exception(error)
         self._running += 1
         call = _Call(self, on_result)
-        loop = asyncio.get_running_loop()
         call.timer = loop.call_later(effect.timeout_ms / 1000, call.expire)
         future.add_done_callback(call.finish)
 
@@ -194,8 +203,9 @@ class Hub:
 
     async def close(self) -> None:
         """Close every connection with 1001 and wait for their `$disconnect` to end."""
+        self._stopping = True
         for session in list(self._sessions.values()):
-            session.close(Close(GOING_AWAY, "Going away"))
+            session.close(_GOING_AWAY)
         self._note_idle()
         await self._idle.wait()
 
@@ -222,13 +232,12 @@ class _Call:
         self.timer: asyncio.TimerHandle | None = None
 
     def finish(self, future: asyncio.Future[IntegrationResult]) -> None:
-        self._hub.finished()
         if self.timer is not None:
             self.timer.cancel()
-        if future.cancelled():
-            self._tell(CallerError("the node is stopping"))
-        else:
-            self._tell(future.result())
+        try:
+            self._tell(_outcome(future))
+        finally:
+            self._hub.finished()
 
     def expire(self) -> None:
         self._tell(None)
@@ -237,3 +246,15 @@ class _Call:
         on_result, self._on_result = self._on_result, None
         if on_result is not None:
             on_result(result)
+
+
+def _outcome(future: asyncio.Future[IntegrationResult]) -> IntegrationResult | CallerError:
+    if future.cancelled():
+        return CallerError("the node is stopping")
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, CallerError):
+        return error
+    log.error("an invocation ended in a bug of Bellwire's", exc_info=error)
+    return CallerError("internal error")

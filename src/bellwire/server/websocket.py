@@ -19,6 +19,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidMessage
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State as WireState
@@ -31,6 +32,8 @@ from bellwire.gateway.events import Handshake
 
 
 if TYPE_CHECKING:
+    from websockets.typing import BytesLike
+
     from bellwire.gateway.api import Route
     from bellwire.server.hub import Hub
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("bellwire.gateway")
 
 _UNSUPPORTED_DATA, _INVALID_DATA = 1003, 1007
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _WIRE_LOGGER = logging.getLogger("bellwire.wire")
 _WIRE_LOGGER.setLevel(logging.CRITICAL)  # the library logs each connection; we log what matters
 
@@ -64,6 +68,7 @@ class WebSocketSession(asyncio.Protocol):
         "_fragments",
         "_hub",
         "_in_flight",
+        "_lost",
         "_paused",
         "_queue",
         "_queued_bytes",
@@ -84,9 +89,10 @@ class WebSocketSession(asyncio.Protocol):
         self.connection: Connection | None = None
         self._response: Response | None = None
         self._close_sent: Close | None = None
-        self._fragments: list[bytes] | None = None
+        self._fragments: bytearray | None = None
         self._backlog: deque[str] | None = None
         self._in_flight = 0
+        self._lost = False
         self._paused = False
         self._queue: list[bytes] = []
         self._queued_bytes = 0
@@ -95,76 +101,102 @@ class WebSocketSession(asyncio.Protocol):
     # From the network
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the socket."""
+        """Take bytes from the socket; the first are a whole request head, and nothing more."""
         if self._wire.eof_sent:
             return  # we have closed: what the peer still sends no longer matters
-        if self.connection is not None:
-            self.connection.last_heard_ms = self._hub.now_ms()
-        self._wire.receive_data(data)
-        for event in self._wire.events_received():
-            if isinstance(event, Request):
-                self._start(event)
-            elif isinstance(event, Frame) and not self._wire.eof_sent:
-                self._take_frame(event)
+        connection = self.connection
+        if connection is None:
+            self._take_head(data)
+        elif self._response is not None:
+            # A client waits for the 101 (RFC 6455, 4.1). One that does not would have its message
+            # run before `$connect` has let it in.
+            self._transport.abort()
+        else:
+            connection.last_heard_ms = self._hub.now_ms()
+            self._wire.receive_data(data)
+            for event in self._wire.events_received():
+                if isinstance(event, Frame) and not self._take_frame(event):
+                    break
         self._write_wire()
 
     def eof_received(self) -> bool:
-        """Take the end of the peer's stream; the transport closes by itself."""
-        self._wire.receive_eof()
+        """Take the end of the peer's stream: it has gone, or is done closing."""
+        self._transport.abort()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take the end of the socket: `$disconnect` runs now."""
+        """Take the end of the socket: `$disconnect` runs once all messages are being worked on."""
         if self._timer is not None:
             self._timer.cancel()
         self._queue.clear()
-        connection, self._backlog = self.connection, None
-        if connection is None:
-            return
-        code, reason = self._end()
-        effect = connection.closed(code, reason, now_ms=self._hub.now_ms())
-        self._hub.forget(self)
-        if effect is not None:
-            self._hub.run(effect, _ignore)
+        self._lost = True
+        self._wire.receive_eof()
+        if self.connection is not None:
+            self._hub.forget(self)
+            self._take_backlog()
 
     def pause_writing(self) -> None:
         """Nothing to do: `flush` looks at the size of the transport's buffer itself."""
 
     def resume_writing(self) -> None:
-        """Nothing to do, as above."""
+        """Hear a reader again that was too slow and has caught up: its close frame is due."""
+        if self._close_sent is not None:
+            self._read_on()
 
-    def _take_frame(self, frame: Frame) -> None:
+    def _take_frame(self, frame: Frame) -> bool:
+        """Take a frame; False where it ended the connection."""
         if frame.opcode is Opcode.TEXT and frame.fin:
-            self._take_text(bytes(frame.data))
-        elif frame.opcode is Opcode.BINARY:
+            return self._take_text(frame.data)
+        if frame.opcode is Opcode.BINARY:
             # API Gateway takes no binary frames.
             # https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-binary-media-types.html
             self._wire.fail(_UNSUPPORTED_DATA, "Binary frames are not supported")
-        elif frame.opcode is Opcode.TEXT:
-            self._fragments = [bytes(frame.data)]
+            return False
+        if frame.opcode is Opcode.TEXT:
+            self._fragments = bytearray(frame.data)
         elif frame.opcode is Opcode.CONT and self._fragments is not None:
-            self._fragments.append(bytes(frame.data))
+            self._fragments += frame.data
             if frame.fin:
-                text, self._fragments = b"".join(self._fragments), None
-                self._take_text(text)
+                data, self._fragments = self._fragments, None
+                return self._take_text(data)
+        return True
 
-    def _take_text(self, data: bytes) -> None:
+    def _take_text(self, data: BytesLike) -> bool:
         try:
-            text = data.decode()
+            text = str(data, "utf-8")
         except UnicodeDecodeError as error:
             self._wire.fail(_INVALID_DATA, f"Not UTF-8 at byte {error.start}")
-            return
+            return False
+        if self._close_sent is not None:
+            return True  # it came after our close frame
         if self._in_flight < self._hub.limits.messages_in_flight:
             self._run_message(text)
-            return
+            return True
         if self._backlog is None:
             self._backlog = deque()
         self._backlog.append(text)
+        self._stop_reading()
+        return True
+
+    def _stop_reading(self) -> None:
         if not self._paused:
             self._paused = True
             self._transport.pause_reading()
 
+    def _read_on(self) -> None:
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
     # The handshake
+
+    def _take_head(self, head: bytes) -> None:
+        self._wire.receive_data(head)
+        for event in self._wire.events_received():
+            if isinstance(event, Request):
+                self._start(event)
+        if isinstance(self._wire.handshake_exc, InvalidMessage):
+            self._enqueue(_BAD_REQUEST)  # the library would end the stream without a word
 
     def _start(self, request: Request) -> None:
         response = self._wire.accept(request)
@@ -172,14 +204,15 @@ class WebSocketSession(asyncio.Protocol):
             self._wire.send_response(response)
             return
         handshake = _handshake(request, self._transport)
-        now_ms = self._hub.now_ms()
         connection = self._hub.make_connection(handshake)
         self._response = response
         self.connection = connection
         if refusal := self._hub.refusal(request.path, connection):
             self._answer(refusal)
             return
-        effect = connection.connect(handshake, now_ms=now_ms, trace_id=self._hub.trace_id())
+        effect = connection.connect(
+            handshake, now_ms=self._hub.now_ms(), trace_id=self._hub.trace_id()
+        )
         if isinstance(effect, Accept):
             self._answer(effect)
         else:
@@ -200,23 +233,18 @@ class WebSocketSession(asyncio.Protocol):
         assert response is not None
         self._response = None
         if self._transport.is_closing():
-            self._gone_while_connecting()
+            # The peer left while `$connect` ran. If the function let it in, `$disconnect` is
+            # told, so that what the one stored the other removes.
+            self._disconnect()
             return
         if isinstance(effect, Reject):
             response = _rejection(effect)
         elif effect.subprotocol is not None:
             response.headers["Sec-WebSocket-Protocol"] = effect.subprotocol
         self._wire.send_response(response)
+        self._write_wire()
         if isinstance(effect, Accept):
             self._hub.add(self)
-        self._write_wire()
-
-    def _gone_while_connecting(self) -> None:
-        # The peer left while `$connect` ran. If the function let it in, tell `$disconnect`, so
-        # that what the one stored the other removes.
-        effect = self._connection.closed(ABNORMAL, "", now_ms=self._hub.now_ms())
-        if effect is not None:
-            self._hub.run(effect, _ignore)
 
     # Messages
 
@@ -250,13 +278,15 @@ class WebSocketSession(asyncio.Protocol):
         self._take_backlog()
 
     def _take_backlog(self) -> None:
-        if not self._backlog:
-            return
         while self._backlog and self._in_flight < self._hub.limits.messages_in_flight:
             self._run_message(self._backlog.popleft())
-        if self._paused and not self._backlog and not self._transport.is_closing():
-            self._paused = False
-            self._transport.resume_reading()
+        if self._backlog:
+            return
+        self._backlog = None
+        if self._lost:
+            self._disconnect()
+        else:
+            self._read_on()
 
     # To the network
 
@@ -288,10 +318,14 @@ class WebSocketSession(asyncio.Protocol):
         self._hub.forget(self)
         self._write_wire()
         self._abort_later()
+        self._read_on()
 
     def check(self, now_ms: int) -> None:
         """Let the core look at the clock."""
-        effect = self._connection.check(now_ms=now_ms)
+        connection = self._connection
+        if self._paused:
+            connection.last_heard_ms = now_ms  # what it says waits in the socket, for us
+        effect = connection.check(now_ms=now_ms)
         if isinstance(effect, Close):
             self.close(effect)
         elif isinstance(effect, Ping) and self._wire.state is WireState.OPEN:
@@ -309,6 +343,7 @@ class WebSocketSession(asyncio.Protocol):
         waiting = self._transport.get_write_buffer_size()
         if waiting > self._hub.limits.send_queue_bytes:
             self._cut(waiting)
+            self._stop_reading()  # else one that pings and never reads would pile up pongs
 
     @property
     def _connection(self) -> Connection:
@@ -327,9 +362,22 @@ class WebSocketSession(asyncio.Protocol):
             if data:
                 self._enqueue(data)
             else:
-                self.flush()
-                self._transport.close()
-                self._abort_later()
+                self._end_stream()
+
+    def _end_stream(self) -> None:
+        """Say that nothing more comes, and wait until the peer has heard it.
+
+        A socket closed while bytes of the peer are unread is reset, and our last words are lost.
+        """
+        if self.connection is not None:
+            self._hub.forget(self)
+        self.flush()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+        self._abort_later()
+        self._read_on()
 
     def _cut(self, waiting: int) -> None:
         if self._wire.state is not WireState.OPEN:
@@ -352,6 +400,13 @@ class WebSocketSession(asyncio.Protocol):
             self._timer = asyncio.get_running_loop().call_later(
                 self._hub.limits.close_timeout_s, self._transport.abort
             )
+
+    def _disconnect(self) -> None:
+        code, reason = self._end()
+        effect = self._connection.closed(code, reason, now_ms=self._hub.now_ms())
+        if effect is not None:
+            self._hub.run(effect, _ignore)
+        self._hub.forget(self)
 
     def _end(self) -> tuple[int | None, str]:
         """Return how the connection ended: our close, the peer's, a protocol error, or none."""

@@ -1,0 +1,366 @@
+"""The real front door on a free port, and functions whose answers each test decides.
+
+Both event loops run each test that asks for `run`. `FrontDoorServer.functions` stands where the
+node puts its pool of processes: it is the seam the server is built on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import boto3
+import orjson
+import pytest
+import uvloop
+from aiohttp import web
+from botocore.config import Config
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.frames import Frame, Opcode
+
+from bellwire.console import StaticFile
+from bellwire.gateway.api import Api, Route
+from bellwire.gateway.ids import IdSource
+from bellwire.gateway.selection import compile_selection
+from bellwire.limits import Limits
+from bellwire.server.front_door import FrontDoor
+from bellwire.server.http import HttpServices, make_application
+from bellwire.server.hub import Hub
+
+
+class Result(NamedTuple):
+    """What a function returned."""
+
+    payload: bytes
+    error: str | None = None
+
+
+class Call:
+    """An invocation that a test sees and may answer whenever it likes."""
+
+    def __init__(self, function: str, event: bytes, request_id: str) -> None:
+        self.function = function
+        self.event: Any = orjson.loads(event)
+        self.request_id = request_id
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    @property
+    def context(self) -> Any:
+        return self.event["requestContext"]
+
+    def answer(self, document: object) -> None:
+        if not self.future.done():
+            self.future.set_result(Result(orjson.dumps(document)))
+
+
+Answer = Callable[[Call], object]
+"""Returns the document of a result; or a Result; or raises CallerError; or None: not yet."""
+
+
+class Functions:
+    """Takes invocations: answers those it was told to answer, keeps the others pending."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.answers: dict[str, Answer] = {}
+
+    def invoke(self, function: str, event: bytes, request_id: str) -> asyncio.Future[Any]:
+        call = Call(function, event, request_id)
+        self.calls.append(call)
+        answer = self.answers.get(function)
+        result = answer(call) if answer is not None else None
+        if isinstance(result, Result):
+            call.future.set_result(result)
+        elif result is not None:
+            call.answer(result)
+        return call.future
+
+    def of(self, function: str) -> list[Call]:
+        return [call for call in self.calls if call.function == function]
+
+    async def wait_for(self, function: str, count: int = 1) -> list[Call]:
+        await until(lambda: len(self.of(function)) >= count)
+        return self.of(function)
+
+    def release(self) -> None:
+        """Let everything end that still waits, and all that comes."""
+        self.answers.clear()
+        self.answers.update(dict.fromkeys(ROUTES.values(), lambda call: {"statusCode": 200}))
+        for call in self.calls:
+            call.answer({"statusCode": 200})
+
+
+ROUTES = {
+    "$connect": "connect",
+    "$disconnect": "disconnect",
+    "$default": "default",
+    "echo": "echo",
+    "set": "set",
+}
+"""Route key → function; `echo` is two-way."""
+
+
+class Published(NamedTuple):
+    topic: str
+    payload: bytes
+    qos: int
+
+
+class FrontDoorServer:
+    """A running front door, and what it told the parts around it."""
+
+    def __init__(self, routes: Sequence[str], limits: Limits) -> None:
+        self.functions = Functions()
+        self.published: list[Published] = []
+        self.publish_error: Exception | None = None
+        self.closed: list[str] = []
+        self.is_ready = True
+        self.port = 0
+        self._raw_clients: list[RawClient] = []
+        api = Api(
+            api_id="abcdef1234",
+            stage="dev",
+            select=compile_selection("$request.body.action"),
+            routes={key: Route(key, ROUTES[key], key == "echo") for key in routes},
+            limits=limits,
+        )
+        ids = IdSource("0a0b0c", sequence=0, clock=time.time)
+        self.hub = Hub(
+            api,
+            ids,
+            invoke=self.functions.invoke,
+            on_close=self.closed.append,
+            now_ms=lambda: time.time_ns() // 1_000_000,
+            trace_id=lambda: "Root=1-00000000-000000000000000000000000",
+        )
+        self._application = make_application(
+            HttpServices(
+                hub=self.hub,
+                ids=ids,
+                invoke=self.functions.invoke,
+                publish=self._publish,
+                devices=lambda: [{"device_id": "pump-1", "value": {"rpm": 1450}}],
+                is_ready=lambda: self.is_ready,
+                pages={
+                    "index.html": StaticFile(b"<h1>hi</h1>", "text/html; charset=utf-8", '"e1"'),
+                    "page.css": StaticFile(b"h1 {}", "text/css; charset=utf-8", '"e2"'),
+                },
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/dev"
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def _publish(self, topic: str, payload: bytes, qos: int) -> None:
+        if self.publish_error is not None:
+            raise self.publish_error
+        self.published.append(Published(topic, payload, qos))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        runner = web.AppRunner(self._application, access_log=None)
+        await runner.setup()
+        make_http = runner.server
+        assert make_http is not None
+        server = await asyncio.get_running_loop().create_server(
+            lambda: FrontDoor(self.hub, make_http), "127.0.0.1", 0
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        watch = asyncio.create_task(self.hub.watch())
+        try:
+            yield
+        finally:
+            for client in self._raw_clients:
+                client.close()
+            watch.cancel()
+            server.close()
+            self.functions.release()
+            async with asyncio.timeout(5):
+                await self.hub.close()
+            await runner.cleanup()
+
+    # Clients
+
+    def connect(self, **arguments: Any) -> connect:
+        """Open a real client's connection; the status of a refusal is in its exception."""
+        arguments = {"compression": None, "ping_interval": None, "close_timeout": 1} | arguments
+        return connect(arguments.pop("url", self.url), **arguments)
+
+    async def connect_with_id(self, **arguments: Any) -> tuple[ClientConnection, str]:
+        """Open a connection and return it with its id, as `$connect` was told it."""
+        client = await self.connect(**arguments)
+        return client, self.functions.of("connect")[-1].context["connectionId"]
+
+    async def raw(self, request: bytes | None = None) -> RawClient:
+        """Open a bare TCP connection and send bytes: by default a good upgrade request."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        client = RawClient(reader, writer)
+        self._raw_clients.append(client)
+        client.send(UPGRADE if request is None else request)
+        return client
+
+    async def raw_open(self) -> RawClient:
+        """Open a connection by hand, up to and including its 101."""
+        client = await self.raw()
+        head = await client.head()
+        assert head.startswith(b"HTTP/1.1 101 "), head
+        return client
+
+    async def request(
+        self, method: str, path: str, body: bytes = b"", **headers: str
+    ) -> HttpAnswer:
+        """Send one plain HTTP request, the path as it is, and return the answer."""
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        client = await self.raw("\r\n".join([*lines, "", ""]).encode() + body)
+        head, _, content = (await client.rest()).partition(b"\r\n\r\n")
+        client.close()
+        status_line, *header_lines = head.decode("latin-1").split("\r\n")
+        fields = (line.partition(": ") for line in header_lines)
+        return HttpAnswer(
+            int(status_line.split(" ")[1]),
+            {name.lower(): value for name, _, value in fields},
+            content,
+        )
+
+
+class HttpAnswer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+UPGRADE = (
+    b"GET /dev HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + b64encode(bytes(16)) + b"\r\n\r\n"
+)
+
+
+class RawClient:
+    """A peer that does exactly what it is told, good or bad."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def send(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    def send_frame(self, opcode: Opcode, data: bytes, *, fin: bool = True) -> None:
+        self.send(bytes(Frame(opcode, data, fin).serialize(mask=True)))
+
+    def send_text(self, text: str) -> None:
+        self.send_frame(Opcode.TEXT, text.encode())
+
+    async def head(self) -> bytes:
+        async with asyncio.timeout(5):
+            return await self._reader.readuntil(b"\r\n\r\n")
+
+    async def frame(self) -> tuple[Opcode, bytes]:
+        """Read one small, unmasked frame."""
+        async with asyncio.timeout(5):
+            first, length = await self._reader.readexactly(2)
+            if length == 126:
+                length = int.from_bytes(await self._reader.readexactly(2))
+            return Opcode(first & 0x0F), await self._reader.readexactly(length)
+
+    async def rest(self) -> bytes:
+        """Read to the end of the stream."""
+        async with asyncio.timeout(5):
+            return await self._reader.read()
+
+    def end(self) -> None:
+        """Half-close: nothing more will be sent."""
+        self._writer.write_eof()
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def reset(self) -> None:
+        """Vanish, as a phone in a tunnel does."""
+        self._writer.transport.abort()
+
+
+async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
+    """Wait for a condition, and fail where it does not come true."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never came true"
+        await asyncio.sleep(0.001)
+
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+Serve = Callable[..., Any]
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Run a coroutine on one event loop, then on the other; a test has 15 seconds."""
+    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+    def run_it(main: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            errors: list[dict[str, Any]] = []
+            runner.get_loop().set_exception_handler(lambda loop, context: errors.append(context))
+            runner.run(asyncio.wait_for(main, 15))
+            assert errors == []
+
+    return run_it
+
+
+@pytest.fixture
+def serve() -> Serve:
+    """Start a front door: `async with serve(["$connect"], idle_timeout_s=0.2) as server`."""
+
+    @asynccontextmanager
+    async def start(
+        routes: Sequence[str] = tuple(ROUTES), **bounds: float
+    ) -> AsyncIterator[FrontDoorServer]:
+        limits = replace(Limits(close_timeout_s=0.3), **bounds)  # type: ignore[arg-type]  # ints too
+        server = FrontDoorServer(routes, limits)
+        server.functions.answers["connect"] = lambda call: {"statusCode": 200}
+        server.functions.answers["disconnect"] = lambda call: {"statusCode": 200}
+        server.functions.answers["echo"] = lambda call: {
+            "statusCode": 200,
+            "body": call.event["body"],
+        }
+        async with server.running():
+            yield server
+
+    return start
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., Awaitable[None]]:
+    return until
+
+
+@pytest.fixture(scope="session")
+def aws_session() -> boto3.Session:
+    return boto3.Session(
+        aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1"
+    )
+
+
+@pytest.fixture
+def aws_client(aws_session: boto3.Session) -> Callable[[str, str], Any]:
+    """Make a real boto3 client of an AWS service that talks to an address of ours."""
+
+    def make(service: str, url: str) -> Any:
+        return aws_session.client(  # type: ignore[call-overload]  # a literal for each service
+            service, endpoint_url=url, config=Config(retries={"max_attempts": 1})
+        )
+
+    return make
