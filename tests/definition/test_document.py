@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bellwire.definition.document import parse_yaml, read_document
+from bellwire.definition.document import LOADER, Loader, parse_yaml, read_document
 from bellwire.definition.nodes import MappingNode, Node, ScalarNode, SequenceNode, Source
 from bellwire.errors import DefinitionError, Place, UnknownKeyError
 from bellwire.limits import DEFINITION_BYTES, DEFINITION_DEPTH, DEFINITION_VALUES
@@ -203,6 +203,7 @@ BROKEN = pytest.mark.parametrize(
         ),
         ("a: &x [*x]\n", "f.yml:1:8: no anchor `&x` is complete before this `*x`", None),
         ("<<: 1\n", "f.yml:1:5: `<<` takes a map or a list of maps", None),
+        ("a: &x 1\n*x : 2\n", "f.yml:2:1: a key must be a text", None),
         ("? [a]\n: 1\n", "f.yml:1:3: a key must be a text", None),
         ("a: 1\nb: \x07\n", "f.yml:2:4: the character U+0007 may not stand in YAML", None),
     ],
@@ -225,6 +226,13 @@ def test_half_a_surrogate_pair_is_refused_or_replaced() -> None:
     text = 'a: "\\ud83d"\n'
     assert refused(text)[0].startswith("f.yml:1:7: the YAML is broken: found invalid Unicode")
     assert plain(parse_yaml(Source("f.yml", text), loader=yaml.SafeLoader)) == {"a": "\ufffd"}
+
+
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, LOADER])
+@pytest.mark.parametrize("escape", ["\\U00110000", "\\UFFFFFFFF"])
+def test_an_escape_beyond_unicode_is_refused(loader: Loader, escape: str) -> None:
+    with pytest.raises(DefinitionError, match=r"^f.yml:1:\d+: the YAML is broken: "):
+        parse_yaml(Source("f.yml", f'a: "{escape}"\n'), loader=loader)
 
 
 def test_no_document_is_too_deep_or_too_large() -> None:
@@ -252,7 +260,9 @@ def test_a_file_is_read_by_what_its_name_says(tmp_path: Path) -> None:
     for name, text in {
         "a.yml": "a: 1",
         "a.yaml": "a: 1",
-        "a.json": '{"a": [1, null, true, 1e999, "\\ud83d\\ude00"], "\\ud83d": "\\ud83d"}',
+        "a.json": '{"a": [1, null, true, 1e999, "\\ud83d\\ude00"], "\\ud83d": "\\ud83d", "b": '
+        + "9" * 5000
+        + "}",
         "a.txt": "a: 1",
     }.items():
         (tmp_path / name).write_text(text)
@@ -261,6 +271,7 @@ def test_a_file_is_read_by_what_its_name_says(tmp_path: Path) -> None:
     assert plain(read_document(tmp_path / "a.json", "a.json")) == {
         "a": [1, None, True, None, "😀"],
         "\ufffd": "\ufffd",
+        "b": None,
     }
     assert plain(read_document(tmp_path / "a.txt", "a.txt")) == "a: 1"
 

@@ -169,9 +169,15 @@ def test_a_module_that_python_cannot_read(modules: Path) -> None:
         DefinitionError, match=r"^nul.py:1:1: Python cannot read this: .*null bytes"
     ):
         Handlers(Path()).check("nul.f", PLACE)
-    (modules / "nested.py").write_text("(" * 10_000)
-    with pytest.raises(DefinitionError, match=r"^nested.py:1:\d+: Python cannot read this: "):
-        Handlers(Path()).check("nested.f", PLACE)
+    for source in ("(" * 10_000, "-" * 10_000 + "1", "not " * 50_000 + "1"):
+        (modules / "nested.py").write_text(source)
+        with pytest.raises(DefinitionError, match=r"^nested.py:1:\d+: Python cannot read this"):
+            Handlers(Path()).check("nested.f", PLACE)
+
+
+def test_a_folder_that_is_not_there() -> None:
+    with pytest.raises(DefinitionError, match=r": there is no file `a\.py` in nowhere$"):
+        Handlers(Path("nowhere")).check("a.f", PLACE)
 
 
 def test_each_module_is_read_once(modules: Path) -> None:

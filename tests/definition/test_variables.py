@@ -32,6 +32,7 @@ custom:
   nothing: null
   map: {a: {b: deep}}
   list: [x, "${self:service}", z]
+  lists: [x, [y]]
   prod: {url: https://example.org}
   chain: ${self:custom.link}
   link: ${self:custom.number}
@@ -50,7 +51,7 @@ def findings() -> Findings:
 
 @pytest.fixture
 def resolve(folder: Path, findings: Findings) -> Resolve:
-    """Resolve one value at the end of the document, at line 20 and column 8."""
+    """Resolve one value at the end of the document, at line 21 and column 8."""
 
     def resolve(value: str, *, document: str = DOCUMENT) -> object:
         root = parse_yaml(Source("serverless.yml", f"{document}value: {value}\n"))
@@ -115,6 +116,8 @@ def plain(node: Node, variables: Variables) -> object:
         ("arn:${AWS::Region}:${Table.Arn}", "arn:${AWS::Region}:${Table.Arn}"),
         ("${AWS::${self:service}}", "${AWS::demo}"),
         ("${ssm:/path, 'local'}", "local"),
+        ("${sls:instanceId, 'local'}", "local"),
+        ("${file(none/none.yml), 'local'}", "local"),
         ("${cf.eu-west-1:stack.output, self:service}", "demo"),
     ],
 )
@@ -175,6 +178,7 @@ def test_variables_have_values(resolve: Resolve, value: str, expected: object) -
         ("${param:x}", 8, "no parameter `x` for stage `prod` under `params`", None),
         ("${strToBool(maybe)}", 8, "strToBool takes true, false, 1 or 0, not `maybe`", None),
         ("a ${seff:x}", 12, "unknown type of variable `seff`", "did you mean `self`?"),
+        ("a ${self:custom.lists}", 10, "a variable inside a text must be a text, not a list", None),
         ("a ${self:custom.map}", 10, "a variable inside a text must be a text, not a map", None),
         (
             "a ${self:custom.none, null}",
@@ -192,7 +196,7 @@ def test_a_dead_end_is_named_at_its_place(
 ) -> None:
     with pytest.raises(UnresolvedVariableError) as caught:
         resolve(value)
-    assert str(caught.value) == f"serverless.yml:20:{column}: {message}"
+    assert str(caught.value) == f"serverless.yml:21:{column}: {message}"
     if hint:
         assert caught.value.hint == hint
 
@@ -209,14 +213,14 @@ def test_the_default_stage_is_no_part_of_the_file(resolve: Resolve) -> None:
 def test_a_malformed_variable_is_a_definition_error(resolve: Resolve, value: str) -> None:
     with pytest.raises(DefinitionError) as caught:
         resolve(value)
-    assert str(caught.value).startswith("serverless.yml:20:")
+    assert str(caught.value).startswith("serverless.yml:21:")
 
 
 def test_a_circle_is_named(resolve: Resolve) -> None:
     with pytest.raises(UnresolvedVariableError) as caught:
         resolve("${self:custom.one}")
     assert str(caught.value) == (
-        "serverless.yml:16:8: variables in a circle: `${self:custom.two}` → "
+        "serverless.yml:17:8: variables in a circle: `${self:custom.two}` → "
         "`a${self:custom.three}` → `${self:custom.one}` → `${self:custom.two}`"
     )
     with pytest.raises(
@@ -243,7 +247,7 @@ def test_what_lies_outside_needs_a_fallback(resolve: Resolve, findings: Findings
     with pytest.raises(UnsupportedFeatureError) as caught:
         resolve("x ${ssm:/path}")
     assert str(caught.value) == (
-        "serverless.yml:20:10: `ssm:` variables read AWS's Parameter Store, which is not done here"
+        "serverless.yml:21:10: `ssm:` variables read AWS's Parameter Store, which is not done here"
     )
     assert caught.value.hint == "give it a fallback: ${ssm:…, 'local value'}"
     assert findings.all() == ()
@@ -253,7 +257,7 @@ def test_what_lies_outside_needs_a_fallback(resolve: Resolve, findings: Findings
         Finding(
             "`ssm:` variables read AWS's Parameter Store, which is not done here: "
             "its fallback is used",
-            Place("serverless.yml", 20, 8),
+            Place("serverless.yml", 21, 8),
         ),
     )
 
@@ -273,6 +277,7 @@ def test_values_come_from_other_files(resolve: Resolve, folder: Path) -> None:
     assert resolve("x-${file(conf/prod.yml):url}") == "x-demo.org"
     assert resolve("${file(data.json)}") == {"key": 5, "list": [True]}
     assert resolve("${file(note.txt)}") == "as it is"
+    assert resolve("${file(note.txt)} ${file(note.txt)}") == "as it is as it is"
     assert resolve("${file(none.yml):a, 'fallback'}") == "fallback"
     with pytest.raises(UnresolvedVariableError) as caught:
         resolve("${file(conf/prod.yml):ulr}")
@@ -297,7 +302,7 @@ def test_errors_in_other_files_name_them(resolve: Resolve, folder: Path) -> None
     with pytest.raises(UnresolvedVariableError, match=r"^dead.yml:2:6: `self:none` leads nowhere"):
         resolve("${file(dead.yml):a.b}")
     (folder / "large.yml").write_bytes(b" " * 2_000_000)
-    with pytest.raises(DefinitionError, match=r"^serverless.yml:20:10: large.yml is larger than"):
+    with pytest.raises(DefinitionError, match=r"^serverless.yml:21:10: large.yml is larger than"):
         resolve("${file(large.yml)}")
 
 
@@ -306,7 +311,7 @@ def test_scripts_are_refused(resolve: Resolve, name: str) -> None:
     with pytest.raises(UnsupportedFeatureError) as caught:
         resolve(f"${{file({name}):a, 'fallback'}}")
     assert str(caught.value) == (
-        f"serverless.yml:20:10: `{name}` is JavaScript, which is not run here"
+        f"serverless.yml:21:10: `{name}` is JavaScript, which is not run here"
     )
     assert caught.value.hint == "move the values into a .yml or .json file"
 
@@ -349,6 +354,11 @@ def test_a_stage_that_is_a_map_is_refused() -> None:
     variables = Variables(root, Path(), options={}, env={}, findings=Findings())
     with pytest.raises(DefinitionError, match=r"^f.yml:1:19: provider.stage must be a text, not a"):
         variables.stage()
+
+
+def test_a_service_that_is_a_map_is_its_name(resolve: Resolve) -> None:
+    document = "service: {name: demo}\n"
+    assert resolve("${self:service} ${self:service.name}", document=document) == "demo demo"
 
 
 def test_a_value_is_resolved_once(folder: Path) -> None:

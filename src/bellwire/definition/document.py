@@ -130,8 +130,8 @@ def parse_yaml(source: Source, *, loader: Loader = LOADER) -> Node:
         return _Composer(source, loader).document()
     except yaml.MarkedYAMLError as error:
         raise _plain_words(error, source.file) from None
-    except (yaml.YAMLError, ValueError) as error:
-        # ValueError: PyYAML's escapes above U+10FFFF, `"\UFFFFFFFF"`.
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # The last two: without libyaml an escape above U+10FFFF, `"\UFFFFFFFF"`.
         raise DefinitionError(
             f"the YAML is broken: {error}", place=Place(source.file, 1, 1)
         ) from None
@@ -339,20 +339,22 @@ def _plain_value(text: str) -> Value:
     number = math.inf if number_found["unlimited"] else float(text)
     if not math.isfinite(number):
         return None
-    return int(text) if text.lstrip("+-").isdigit() and len(text) < _MOST_DIGITS else number
+    return _whole_number(text) if text.lstrip("+-").isdigit() else number
+
+
+def _whole_number(text: str) -> int | float:
+    return int(text) if len(text) < _MOST_DIGITS else float(text)
 
 
 def _parse_json(source: Source) -> Node:
     start = Place(source.file, 1, 1)
     try:
-        return _json_node(json.loads(source.text), start, 0)
+        return _json_node(json.loads(source.text, parse_int=_whole_number), start, 0)
     except json.JSONDecodeError as error:
         place = Place(source.file, error.lineno, error.colno)
         raise DefinitionError(f"the JSON is broken: {error.msg}", place=place) from None
     except RecursionError:
         raise _too_deep(start) from None
-    except ValueError as error:  # a number of more digits than Python converts
-        raise DefinitionError(f"the JSON is broken: {error}", place=start) from None
 
 
 def _json_node(value: object, place: Place, depth: int) -> Node:

@@ -112,8 +112,9 @@ def _names_of(path: Path) -> frozenset[str] | None:
         place = Place(str(path), error.lineno or 1, error.offset or 1)
         raise DefinitionError(f"Python cannot read this: {error.msg}", place=place) from None
     except (ValueError, RecursionError, MemoryError, OSError) as error:
+        why = str(error) or "it is nested too deeply"
         place = Place(str(path), 1, 1)
-        raise DefinitionError(f"Python cannot read this: {error}", place=place) from None
+        raise DefinitionError(f"Python cannot read this: {why}", place=place) from None
     names = set(_bound_names(tree.body))
     for node in ast.walk(tree):
         if isinstance(node, ast.Global):

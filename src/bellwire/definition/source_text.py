@@ -26,6 +26,7 @@ class Position(NamedTuple):
     column: int
 
 
+_BREAKS = frozenset("\r\n\x85\u2028\u2029")
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _PROPERTIES = re.compile(r"(?:[&!][^\s]*\s+)*")
 _BLOCK_HEADER = re.compile(r"[|>][^\r\n]*(?:\r\n|[\r\n])?")
@@ -56,7 +57,7 @@ def place_of(node: ScalarNode, offset: int) -> Place:
     """Return where character `offset` of a scalar, as written in its file, stands."""
     if node.written is None:
         return node.place
-    positions = _written_positions(node.written)
+    positions = _written_positions(node.written, node.place)
     if offset < len(positions):
         return Place(node.place.file, *positions[offset])
     return node.place
@@ -67,7 +68,7 @@ def positions_of(node: ScalarNode) -> list[Position]:
     text = str(node.value)
     if node.written is None:
         return [Position(node.place.line, node.place.column)] * len(text)
-    written = _written_positions(node.written)
+    written = _written_positions(node.written, node.place)
     if not node.pieces:
         return written
     found: list[Position] = []
@@ -95,9 +96,9 @@ def runs_of(positions: list[Position]) -> tuple[TextRun, ...]:
     return tuple(runs)
 
 
-def _written_positions(written: Written) -> list[Position]:
-    """Return where each character of the content stands."""
-    cursor = _Cursor(written)
+def _written_positions(written: Written, place: Place) -> list[Position]:
+    """Return where each character of the content stands, of a scalar that starts at `place`."""
+    cursor = _Cursor(written, place)
     positions: list[Position] = []
     for is_word, run in _words(written.content):
         if is_word:
@@ -129,7 +130,7 @@ def _between(blanks: str, before: Position | None, after: Position) -> list[Posi
 class _Cursor:
     """Walks over the characters of a scalar in its file, one word character at a time."""
 
-    def __init__(self, written: Written) -> None:
+    def __init__(self, written: Written, place: Place) -> None:
         self._text = written.source.text
         self._unit = _UNITS.get(written.style, _PLAIN_UNIT)
         index = _end(_PROPERTIES, self._text, written.start)
@@ -138,9 +139,9 @@ class _Cursor:
         elif written.style:
             index += 1
         self._index = index
-        breaks = [found.end() for found in _BREAK.finditer(self._text, 0, index)]
-        self._line = len(breaks) + 1
-        self._line_start = breaks[-1] if breaks else 0
+        breaks = [found.end() for found in _BREAK.finditer(self._text, written.start, index)]
+        self._line = place.line + len(breaks)
+        self._line_start = breaks[-1] if breaks else written.start - place.column + 1
 
     def seek(self) -> Position:
         """Go to the next word character, and return where it is."""
@@ -154,8 +155,7 @@ class _Cursor:
     def take(self) -> Position:
         """Return where the next word character is, and go past it."""
         position = self.seek()
-        if self._index < len(self._text):
-            self._pass(self._here())
+        self._pass(self._here())
         return position
 
     def _here(self) -> str:
@@ -164,7 +164,7 @@ class _Cursor:
 
     def _pass(self, unit: str) -> None:
         self._index += len(unit)
-        if unit[-1] in "\r\n\x85\u2028\u2029" and not self._inside_break():
+        if unit[-1:] in _BREAKS and not self._inside_break():
             self._line += 1
             self._line_start = self._index
 

@@ -253,10 +253,7 @@ class Variables:
                 place=site.place(),
                 hint=did_you_mean(reference.type, {*self._sources, *_REMOTE}),
             )
-        found = source(reference, address, site)
-        if isinstance(found, ScalarNode) and found.value is None:
-            return Missing(f"`{reference.type}:{address}` is null")
-        return found
+        return source(reference, address, site)
 
     def _self(self, reference: Reference, address: str, site: _Site) -> Node | Missing:
         path = address.split(".") if address else []
