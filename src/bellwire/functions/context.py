@@ -1,0 +1,112 @@
+"""The context object that a handler gets as its second argument.
+
+docs.aws.amazon.com/lambda/latest/dg/python-context.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+
+class FunctionDetails:
+    """What is the same in every context of one environment."""
+
+    __slots__ = (
+        "clock",
+        "function_name",
+        "function_version",
+        "invoked_function_arn",
+        "log",
+        "log_group_name",
+        "log_stream_name",
+        "memory_limit_in_mb",
+    )
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        invoked_function_arn: str,
+        clock: Callable[[], float],
+        log: Callable[[str], None],
+    ) -> None:
+        """Read Lambda's variables. `clock` gives epoch seconds, `log` writes to the log."""
+        self.function_name = environment["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = environment["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb = environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = environment["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = environment["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.invoked_function_arn = invoked_function_arn
+        self.clock = clock
+        self.log = log
+
+
+class CognitoIdentity:
+    """The identity of a caller from a mobile app; empty for every other caller, as on Lambda."""
+
+    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+
+    def __init__(self) -> None:
+        self.cognito_identity_id: str | None = None
+        self.cognito_identity_pool_id: str | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"CognitoIdentity([cognito_identity_id={self.cognito_identity_id},"
+            f"cognito_identity_pool_id={self.cognito_identity_pool_id}])"
+        )
+
+
+class LambdaContext:
+    """One invocation, as its handler sees it. Handlers may hang attributes of their own on it.
+
+    `memory_limit_in_mb` is a string, as on Lambda. `client_context` is None: the callers there are
+    (WebSocket API, rules) send none.
+    """
+
+    client_context: object = None
+    tenant_id: str | None = None
+
+    def __init__(self, function: FunctionDetails, request_id: str, deadline_ms: int) -> None:
+        self.aws_request_id = request_id
+        self.log_group_name = function.log_group_name
+        self.log_stream_name = function.log_stream_name
+        self.function_name = function.function_name
+        self.memory_limit_in_mb = function.memory_limit_in_mb
+        self.function_version = function.function_version
+        self.invoked_function_arn = function.invoked_function_arn
+        self.identity = CognitoIdentity()
+        self._epoch_deadline_time_in_ms = deadline_ms
+        self._function = function
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the invocation is cut off."""
+        return max(0, self._epoch_deadline_time_in_ms - int(self._function.clock() * 1000))
+
+    def log(self, msg: object) -> None:
+        """Write a message to the log."""
+        self._function.log(str(msg))
+
+    def __repr__(self) -> str:
+        names = (
+            "aws_request_id",
+            "log_group_name",
+            "log_stream_name",
+            "function_name",
+            "memory_limit_in_mb",
+            "function_version",
+            "invoked_function_arn",
+            "client_context",
+            "identity",
+            "tenant_id",
+        )
+        return f"LambdaContext([{','.join(f'{name}={getattr(self, name)}' for name in names)}])"
+
+
+def trace_header(request_id: str, epoch_s: int) -> str:
+    """Return the value of `_X_AMZN_TRACE_ID`, made from the request id: not sampled.
+
+    docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+    """
+    digits = request_id.replace("-", "").rjust(32, "0")
+    return f"Root=1-{epoch_s:08x}-{digits[8:32]};Parent={digits[:16]};Sampled=0"

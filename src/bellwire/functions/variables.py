@@ -1,0 +1,148 @@
+"""The environment variables of a function's process.
+
+docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bellwire.definition.model import Function
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeSettings:
+    """What all functions of a node have in common.
+
+    `directory` is the folder of serverless.yml, `http_url` where the node listens, without a
+    trailing slash. `environment` are the variables to pick from; None means the node's own.
+    """
+
+    directory: Path
+    region: str
+    account_id: str
+    stage: str
+    http_url: str
+    environment: Mapping[str, str] | None = None
+
+
+HTTP_URL = "BELLWIRE_HTTP_URL"
+STAGE = "BELLWIRE_STAGE"
+"""Ours: where the node listens, for the boto3 hook in the function's process."""
+
+_PASSED = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "TMPDIR",
+        "VIRTUAL_ENV",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "ALL_PROXY",
+    }
+)
+_PASSED_PREFIXES = ("AWS_", "PYTHON")
+_LAMBDA_PREFIX = "AWS_LAMBDA_"
+
+_CREDENTIALS = frozenset(
+    {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_CONFIG_FILE",
+        "AWS_ROLE_ARN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    }
+)
+_PLACEHOLDER = "bellwire"
+
+
+def pick_inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the node that its functions see too."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if (name.upper() in _PASSED or name.startswith(_PASSED_PREFIXES))
+        and not name.startswith(_LAMBDA_PREFIX)
+    }
+
+
+def make_variables(
+    function: Function,
+    runtime: RuntimeSettings,
+    inherited: Mapping[str, str],
+    *,
+    has_aws_files: bool,
+    runtime_folder: str,
+) -> dict[str, str]:
+    """Return the variables of one function, but for those that differ by environment.
+
+    The function's own win over inherited ones, Lambda's reserved ones over both. Where no AWS
+    credentials are configured, placeholders let clients sign; `has_aws_files` tells whether
+    there are files in ~/.aws. AWS_LAMBDA_RUNTIME_API is not there: nothing serves it.
+    """
+    variables = {**inherited, **function.environment}
+    if not has_aws_files and not _has_credentials(variables):
+        variables |= {
+            "AWS_ACCESS_KEY_ID": _PLACEHOLDER,
+            "AWS_SECRET_ACCESS_KEY": _PLACEHOLDER,
+            "AWS_SESSION_TOKEN": _PLACEHOLDER,
+        }
+    variables.setdefault("TZ", ":UTC")
+    variables.setdefault("LANG", "en_US.UTF-8")
+    return variables | {
+        "_HANDLER": function.handler,
+        "AWS_REGION": runtime.region,
+        "AWS_DEFAULT_REGION": runtime.region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+        "LAMBDA_TASK_ROOT": str(runtime.directory),
+        "LAMBDA_RUNTIME_DIR": runtime_folder,
+        HTTP_URL: runtime.http_url,
+        STAGE: runtime.stage,
+    }
+
+
+def _has_credentials(variables: Mapping[str, str]) -> bool:
+    # Who says that the metadata service is not off means the role of the machine.
+    uses_role = variables.get("AWS_EC2_METADATA_DISABLED", "").lower() == "false"
+    return uses_role or not _CREDENTIALS.isdisjoint(variables)
+
+
+def log_stream_name(date: str, environment_id: str) -> str:
+    """Return the log stream of one environment; `date` is `YYYY/MM/DD`, the id 32 hex digits."""
+    return f"{date}/[$LATEST]{environment_id}"
+
+
+def function_arn(function_name: str, runtime: RuntimeSettings) -> str:
+    """Return the ARN of a function by its deployed name."""
+    partition = _partition(runtime.region)
+    return f"arn:{partition}:lambda:{runtime.region}:{runtime.account_id}:function:{function_name}"
+
+
+def _partition(region: str) -> str:
+    prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+    return next((name for prefix, name in prefixes.items() if region.startswith(prefix)), "aws")
+
+
+def aws_files(home: Path) -> Iterable[Path]:
+    """Return where AWS credentials may be kept."""
+    return (home / ".aws" / "credentials", home / ".aws" / "config")
