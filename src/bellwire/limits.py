@@ -56,6 +56,9 @@ class Limits:
     """Longest a function's module may take to import [lambda]."""
     log_line_bytes: int = 256 * 1024
     """A longer line of a function's output is cut and marked [CloudWatch Logs event size]."""
+    log_bytes_per_s: int = 1024 * 1024
+    """Output of one environment that reaches the log in a second; what is over is dropped and
+    marked. Ours: a handler that prints without end must not keep the node busy."""
 
     # Rules and events
     mqtt_payload_bytes: int = 128 * 1024
