@@ -21,6 +21,7 @@ from bellwire.errors import (
     ForbiddenError,
     GoneError,
     NotFoundError,
+    PayloadTooLargeError,
     UpstreamError,
 )
 from bellwire.gateway import management
@@ -85,7 +86,8 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
         log.error("%s %s: %s", request.method, request.path, error.message)
         return web.json_response({"message": error.message}, status=503)
     except web.HTTPRequestEntityTooLarge:
-        raise
+        too_large = PayloadTooLargeError(f"Request too long: at most {_BODY_BYTES} bytes")
+        return _response(management.failure(too_large, _request_id(request)))
     except web.HTTPException as error:
         # What is no resource of ours is answered as the execute-api host does.
         if error.status in (404, 405):
@@ -181,7 +183,11 @@ async def _publish(request: web.Request) -> web.StreamResponse:
     if qos not in ("0", "1"):
         raise BadRequestError(f"qos is 0 or 1, not {qos!r}")
     topic = unquote(request.raw_path.partition("?")[0].removeprefix("/topics/"))
-    await services.publish(topic, await request.read(), int(qos))
+    payload = await request.read()
+    limit = services.hub.limits.mqtt_payload_bytes
+    if len(payload) > limit:
+        raise PayloadTooLargeError(f"Payload too long: {len(payload)} bytes, at most {limit}")
+    await services.publish(topic, payload, int(qos))
     return web.json_response({"message": "OK"})
 
 

@@ -1,0 +1,442 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from botocore.exceptions import ClientError
+from websockets.exceptions import ConnectionClosed
+
+from bellwire.errors import BadRequestError, BusError, NotFoundError, TooManyRequestsError
+
+
+if TYPE_CHECKING:
+    from tests.server.conftest import Call, Run, Serve
+
+AwsClient = Callable[[str, str], Any]
+UNKNOWN = "AAAAAAAAAAAAAAA="
+JSON = "application/json"
+
+
+async def in_thread(function: Callable[..., Any], **arguments: object) -> Any:
+    return await asyncio.to_thread(function, **arguments)
+
+
+# @connections, with boto3
+
+
+def test_boto3_posts_gets_and_deletes(run: Run, serve: Serve, aws_client: AwsClient) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            client, connection_id = await server.connect_with_id(user_agent_header="app/1")
+            aws = aws_client("apigatewaymanagementapi", f"{server.http_url}/dev")
+            before = datetime.now(UTC)
+
+            posted = await in_thread(
+                aws.post_to_connection, ConnectionId=connection_id, Data="hi ü"
+            )
+            assert posted["ResponseMetadata"]["HTTPStatusCode"] == 200
+            assert len(posted["ResponseMetadata"]["RequestId"]) == 16
+            assert await client.recv() == "hi ü"
+
+            document = await in_thread(aws.get_connection, ConnectionId=connection_id)
+            assert document["Identity"] == {"SourceIp": "127.0.0.1", "UserAgent": "app/1"}
+            assert document["ConnectedAt"] <= document["LastActiveAt"] <= datetime.now(UTC)
+            assert (before - document["LastActiveAt"]).total_seconds() < 0.01
+
+            deleted = await in_thread(aws.delete_connection, ConnectionId=connection_id)
+            assert deleted["ResponseMetadata"]["HTTPStatusCode"] == 204
+            with pytest.raises(ConnectionClosed):
+                await client.recv()
+            assert (client.close_code, client.close_reason) == (1000, "Connection Closed Normally")
+            (call,) = await server.functions.wait_for("disconnect")
+            assert (call.context["disconnectStatusCode"], call.context["disconnectReason"]) == (
+                1000,
+                "Connection Closed Normally",
+            )
+
+    run(main())
+
+
+def test_boto3_knows_the_errors(run: Run, serve: Serve, aws_client: AwsClient) -> None:
+    async def main() -> None:
+        async with serve(message_bytes=1000) as server:
+            client, connection_id = await server.connect_with_id()
+            aws = aws_client("apigatewaymanagementapi", f"{server.http_url}/dev")
+            wrong = aws_client("apigatewaymanagementapi", f"{server.http_url}/prod")
+            post = aws.post_to_connection
+            for call in (aws.get_connection, aws.delete_connection):
+                with pytest.raises(aws.exceptions.GoneException):
+                    await in_thread(call, ConnectionId=UNKNOWN)
+            with pytest.raises(aws.exceptions.GoneException):
+                await in_thread(post, ConnectionId=UNKNOWN, Data=b"x")
+            with pytest.raises(aws.exceptions.PayloadTooLargeException):
+                await in_thread(post, ConnectionId=connection_id, Data=b"x" * 1001)
+            with pytest.raises(aws.exceptions.PayloadTooLargeException):
+                await in_thread(post, ConnectionId=connection_id, Data=b"x" * 8_000_000)
+            with pytest.raises(aws.exceptions.ForbiddenException):
+                await in_thread(wrong.post_to_connection, ConnectionId=connection_id, Data=b"x")
+            with pytest.raises(ClientError) as caught:
+                await in_thread(post, ConnectionId="cjy8i76bx002884le6n17d49b", Data=b"x")
+            assert caught.value.response["Error"] == {
+                "Code": "BadRequestException",
+                "Message": "Invalid connectionId: cjy8i76bx002884le6n17d49b",
+            }
+            with pytest.raises(ClientError, match="Data is not UTF-8 text: byte 0"):
+                await in_thread(post, ConnectionId=connection_id, Data=b"\xff")
+            await client.close()
+            await server.functions.wait_for("disconnect")
+            with pytest.raises(aws.exceptions.GoneException):
+                await in_thread(post, ConnectionId=connection_id, Data=b"x")
+
+    run(main())
+
+
+def test_a_post_to_a_connection_whose_connect_still_runs_is_gone(
+    run: Run, serve: Serve, aws_client: AwsClient
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            del server.functions.answers["connect"]
+            client = await server.raw()
+            (call,) = await server.functions.wait_for("connect")
+            connection_id = call.context["connectionId"]
+            aws = aws_client("apigatewaymanagementapi", f"{server.http_url}/dev")
+            with pytest.raises(aws.exceptions.GoneException):
+                await in_thread(aws.post_to_connection, ConnectionId=connection_id, Data=b"x")
+            call.answer({"statusCode": 200})
+            await client.head()
+            await in_thread(aws.post_to_connection, ConnectionId=connection_id, Data=b"x")
+            assert (await client.frame())[1] == b"x"
+
+    run(main())
+
+
+def test_a_post_to_a_reader_that_is_cut_by_it_is_gone(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve(send_queue_bytes=100) as server:
+            client, connection_id = await server.connect_with_id()
+            path = f"/dev/@connections/{connection_id}"
+            assert (await server.request("POST", path, b"x" * 200)).status == 410
+            assert (await server.request("POST", path, b"x")).status == 410
+            with pytest.raises(ConnectionClosed):
+                await client.recv()
+            assert client.close_code == 4008
+
+    run(main())
+
+
+# @connections, byte for byte
+
+
+def test_the_wire_form_of_each_answer(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            client, connection_id = await server.connect_with_id(user_agent_header=None)
+            path = f"/dev/@connections/{connection_id}"
+
+            answer = await server.request("POST", path, b"x")
+            assert (answer.status, answer.body) == (200, b"")
+            assert answer.headers["content-length"] == "0"
+            assert len(answer.headers["x-amzn-requestid"]) == 16
+
+            answer = await server.request("GET", path)
+            assert (answer.status, answer.headers["content-type"]) == (200, JSON)
+            document = orjson.loads(answer.body)
+            assert set(document) == {"connectedAt", "identity", "lastActiveAt"}
+            assert document["identity"] == {"sourceIp": "127.0.0.1", "userAgent": None}
+
+            answer = await server.request("POST", "/dev/@connections/nonsense", b"x")
+            assert (answer.status, answer.headers["x-amzn-errortype"], answer.body) == (
+                400,
+                "BadRequestException",
+                b'{"message":"Invalid connectionId: nonsense"}',
+            )
+            answer = await server.request("DELETE", f"/dev/@connections/{UNKNOWN}")
+            assert (answer.status, answer.headers["x-amzn-errortype"], answer.body) == (
+                410,
+                "GoneException",
+                b"",
+            )
+            answer = await server.request("POST", f"/prod/@connections/{connection_id}", b"x")
+            assert (answer.status, answer.headers["x-amzn-errortype"], answer.body) == (
+                403,
+                "ForbiddenException",
+                b'{"message":"Forbidden"}',
+            )
+            answer = await server.request("PUT", path, b"x")
+            assert (answer.status, answer.body) == (403, b'{"message":"Forbidden"}')
+
+            answer = await server.request("DELETE", path)
+            assert (answer.status, answer.body) == (204, b"")
+            await client.close()
+
+    run(main())
+
+
+def test_the_path_however_it_is_escaped(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            client, connection_id = await server.connect_with_id()
+            for connections in ("@connections", "%40connections"):
+                for written in (connection_id, connection_id.replace("=", "%3D")):
+                    answer = await server.request("POST", f"/dev/{connections}/{written}", b"x")
+                    assert answer.status == 200
+                    assert await client.recv() == "x"
+            await client.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/dev"),
+        ("POST", "/dev"),
+        ("GET", "/nowhere"),
+        ("GET", "/@connections/x"),
+        ("GET", "/2015-03-31/functions/f/invocations"),
+        ("DELETE", "/topics/a"),
+        ("POST", "/"),
+    ],
+)
+def test_what_is_no_resource_is_forbidden(run: Run, serve: Serve, method: str, path: str) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            answer = await server.request(method, path)
+            assert (answer.status, answer.body) == (403, b'{"message":"Forbidden"}')
+            assert answer.headers["x-amzn-errortype"] == "ForbiddenException"
+
+    run(main())
+
+
+# Invoke
+
+
+def test_boto3_invokes(run: Run, serve: Serve, aws_client: AwsClient) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            server.functions.answers["set"] = lambda call: {"got": call.event}
+            aws = aws_client("lambda", server.http_url)
+            names = [
+                "set",
+                "set:live",
+                "arn:aws:lambda:eu-west-1:123456789012:function:set",
+                "arn:aws:lambda:eu-west-1:123456789012:function:set:7",
+                "123456789012:function:set",
+            ]
+            for name in names:
+                answer = await in_thread(aws.invoke, FunctionName=name, Payload=b'{"a":1}')
+                assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+                assert "FunctionError" not in answer
+                assert answer["Payload"].read() == b'{"got":{"a":1}}'
+            answer = await in_thread(aws.invoke, FunctionName="set")
+            assert answer["Payload"].read() == b'{"got":{}}'
+            dry = await in_thread(aws.invoke, FunctionName="set", InvocationType="DryRun")
+            assert dry["StatusCode"] == 204
+            assert len(server.functions.of("set")) == len(names) + 1
+
+    run(main())
+
+
+def test_boto3_sees_a_function_error(run: Run, serve: Serve, aws_client: AwsClient) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            aws = aws_client("lambda", server.http_url)
+            invoking = asyncio.create_task(in_thread(aws.invoke, FunctionName="set"))
+            (call,) = await server.functions.wait_for("set")
+            result = type("Result", (), {"payload": b'{"errorMessage":"x"}', "error": "Unhandled"})
+            call.future.set_result(result())
+            answer = await invoking
+            assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+            assert answer["Payload"].read() == b'{"errorMessage":"x"}'
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NotFoundError("Function not found: set"), "ResourceNotFoundException"),
+        (TooManyRequestsError("Rate exceeded"), "TooManyRequestsException"),
+    ],
+)
+def test_boto3_knows_why_an_invocation_was_refused(
+    run: Run, serve: Serve, aws_client: AwsClient, error: Exception, code: str
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+
+            def refuse(call: Call) -> object:
+                raise error
+
+            server.functions.answers["set"] = refuse
+            aws = aws_client("lambda", server.http_url)
+            with pytest.raises(ClientError) as caught:
+                await in_thread(aws.invoke, FunctionName="set")
+            assert caught.value.response["Error"]["Code"] == code
+            assert caught.value.response["Error"]["Message"] == str(error)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"Payload": b"not json"}, "InvalidRequestContentException"),
+        ({"InvocationType": "Event"}, "InvalidParameterValueException"),
+    ],
+)
+def test_an_invocation_of_the_wrong_form(
+    run: Run, serve: Serve, aws_client: AwsClient, arguments: dict[str, object], code: str
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            aws = aws_client("lambda", server.http_url)
+            with pytest.raises(ClientError) as caught:
+                await in_thread(aws.invoke, FunctionName="set", **arguments)
+            assert caught.value.response["Error"]["Code"] == code
+            assert server.functions.calls == []
+
+    run(main())
+
+
+# Publish
+
+
+@pytest.mark.parametrize(
+    "topic", ["a", "devices/pump-1/parameters", "a.b/ü/c d", "/a//b/", "a%2Fb"]
+)
+def test_boto3_publishes(run: Run, serve: Serve, aws_client: AwsClient, topic: str) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            aws = aws_client("iot-data", server.http_url)
+            for qos in (0, 1):
+                await in_thread(aws.publish, topic=topic, qos=qos, payload=b"\x00\xff")
+            await in_thread(aws.publish, topic=topic)
+            assert server.published == [
+                (topic, b"\x00\xff", 0),
+                (topic, b"\x00\xff", 1),
+                (topic, b"", 0),
+            ]
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("error", "path", "status"),
+    [
+        (None, "/topics/a?qos=2", 400),
+        (None, "/topics/a?qos=x", 400),
+        (BadRequestError("topic 'a+': + and # are for filters"), "/topics/a+", 400),
+        (BusError("the broker is away", retryable=True), "/topics/a", 503),
+    ],
+)
+def test_a_publish_that_cannot_be(
+    run: Run, serve: Serve, error: Exception | None, path: str, status: int
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            server.publish_error = error
+            answer = await server.request("POST", path, b"x")
+            assert answer.status == status
+            assert orjson.loads(answer.body)["message"]
+            assert server.published == []
+
+    run(main())
+
+
+def test_a_payload_too_large_to_publish(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve(mqtt_payload_bytes=1000) as server:
+            answer = await server.request("POST", "/topics/a", b"x" * 1001)
+            assert (answer.status, server.published) == (413, [])
+            answer = await server.request("POST", "/topics/a", b"x" * 1000)
+            assert (answer.status, len(server.published)) == (200, 1)
+
+    run(main())
+
+
+# The page, health, other sites
+
+
+def test_the_page_and_its_files(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            page = await server.request("GET", "/")
+            assert (page.status, page.body) == (200, b"<h1>hi</h1>")
+            assert page.headers["content-type"] == "text/html; charset=utf-8"
+            assert page.headers["etag"] == '"e1"'
+            assert page.headers["x-content-type-options"] == "nosniff"
+            assert "default-src 'self'" in page.headers["content-security-policy"]
+
+            again = await server.request("GET", "/", If_None_Match='"e1"')
+            assert (again.status, again.body) == (304, b"")
+
+            style = await server.request("GET", "/console/page.css")
+            assert (style.status, style.body) == (200, b"h1 {}")
+            for path in ("/console/missing.js", "/console/..%2f..%2fetc%2fpasswd"):
+                assert (await server.request("GET", path)).status in (403, 404)
+
+            devices = await server.request("GET", "/console/devices")
+            assert orjson.loads(devices.body) == {
+                "stage": "dev",
+                "websocket_path": "/dev",
+                "devices": [{"device_id": "pump-1", "value": {"rpm": 1450}}],
+            }
+
+    run(main())
+
+
+def test_health(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            assert (await server.request("GET", "/healthz")).body == b'{"status": "ok"}'
+            ready = await server.request("GET", "/readyz")
+            assert (ready.status, ready.body) == (200, b'{"ready": true}')
+            server.is_ready = False
+            ready = await server.request("GET", "/readyz")
+            assert (ready.status, ready.body) == (503, b'{"ready": false}')
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost", 200),
+        ("http://evil.example", 403),
+        ("http://localhost:8080", 403),
+        ("http://localhost.evil.example", 403),
+        ("null", 403),
+        ("", 403),
+    ],
+)
+def test_a_page_of_another_site_may_not_call(
+    run: Run, serve: Serve, origin: str, status: int
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            answer = await server.request("POST", "/topics/a", b"x", Origin=origin)
+            assert answer.status == status
+            assert len(server.published) == (1 if status == 200 else 0)
+
+    run(main())
+
+
+def test_a_bug_is_a_500_and_the_server_lives_on(
+    run: Run, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            server.publish_error = ZeroDivisionError("a bug")
+            answer = await server.request("POST", "/topics/a", b"x")
+            assert answer.status == 500
+            assert b"ZeroDivisionError" not in answer.body
+            assert (await server.request("GET", "/healthz")).status == 200
+
+    run(main())
+    assert any("a bug" in (record.exc_text or "") for record in caplog.records)
