@@ -281,6 +281,13 @@ class RawClient:
         async with asyncio.timeout(5):
             return await self._reader.read()
 
+    def stop_reading(self) -> None:
+        """Leave what comes in the kernel's buffers."""
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a socket's
+
+    def read_on(self) -> None:
+        self._writer.transport.resume_reading()  # type: ignore[attr-defined]
+
     def end(self) -> None:
         """Half-close: nothing more will be sent."""
         self._writer.write_eof()
