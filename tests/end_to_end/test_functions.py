@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.config import Config
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
 
 if TYPE_CHECKING:
@@ -134,11 +135,11 @@ def test_the_handshake_answers_the_status_of_connect(node: Node) -> None:
 
 
 def test_disconnect_gets_code_and_reason(node: Node) -> None:
-    app = node.connect()
-    app.close(code=4001, reason="bye")
+    with node.connect() as app:
+        app.close(code=4001, reason="bye")
     node.wait_for_log("gone 4001 'bye'")
-    app = node.connect()
-    app.socket.close()
+    with node.connect() as app:
+        app.socket.shutdown(socket.SHUT_RDWR)
     node.wait_for_log("gone 1006 'Connection Closed Abnormally'")
 
 
@@ -191,15 +192,15 @@ def test_ctrl_c_lets_running_invocations_end_and_leaves_no_process(start_node: S
     service = SERVICE.replace("timeout: 1}", "timeout: 20}")
     handler = HANDLER.replace("time.sleep(30)", "time.sleep(2); print('slept')")
     node = start_node(service={"serverless.yml": service, "handler.py": handler})
-    app = node.connect()
-    app.send(json.dumps({"action": "reply", "do": "sleep"}))
-    node.wait_for_log("doing sleep")
-    started = time.monotonic()
-    with ThreadPoolExecutor(1) as pool:
-        ending = pool.submit(node.stop)
-        with pytest.raises(Exception, match="1001"):
-            app.recv(timeout=15)
-        assert ending.result() == 0
+    with node.connect() as app:
+        app.send(json.dumps({"action": "reply", "do": "sleep"}))
+        node.wait_for_log("doing sleep")
+        started = time.monotonic()
+        with ThreadPoolExecutor(1) as pool:
+            ending = pool.submit(node.stop)
+            with pytest.raises(ConnectionClosedOK, match="1001"):
+                app.recv(timeout=15)
+            assert ending.result() == 0
     assert time.monotonic() - started < 15
     assert "slept" in node.log_text()
     assert "gone 1001 'Going away'" in node.log_text()

@@ -21,7 +21,7 @@ def check(
     """Check a service: its serverless.yml, handlers, expressions and SQL."""
     from bellwire import node
 
-    settings = Settings(directory=(directory or Path()).resolve(), stage=stage)
+    settings = Settings(directory=directory or Path(), stage=stage)
     loaded = node.load(node.with_service(settings, is_default_folder=directory is None), os.environ)
     tell_findings(loaded)
     service = loaded.service

@@ -53,7 +53,7 @@ def run(
 
     configure_logging()
     settings = Settings(
-        directory=(directory or Path()).resolve(),
+        directory=directory or Path(),
         host=host,
         port=port,
         mqtt_port=mqtt_port,
@@ -66,7 +66,8 @@ def run(
     )
     settings = node.with_service(settings, is_default_folder=directory is None)
     loaded = node.load(settings, os.environ)
-    tell_findings(loaded)
+    if settings.directory != node.BUNDLED:
+        tell_findings(loaded)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(node.Node(settings, loaded)))
 
