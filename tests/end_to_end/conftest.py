@@ -111,9 +111,11 @@ class Device:
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 
-    def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
-        """Publish, and with QoS 1 return once the broker has acknowledged."""
-        self._client.publish(topic, payload, qos=qos).wait_for_publish(timeout=20)
+    def publish(self, topic: str, payload: bytes, qos: int = 1) -> bool:
+        """Publish; with QoS 1 wait for the broker's acknowledgement, and tell if it came."""
+        message = self._client.publish(topic, payload, qos=qos)
+        message.wait_for_publish(timeout=20)
+        return message.is_published()
 
     def publish_values(self, device_id: str, qos: int = 1, **value: object) -> None:
         document = json.dumps({"value": value}).encode()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 READERS = 200
 UPDATES = 400
-PADDING = "x" * 8000
+PADDING = "x" * 24_000
 
 
 def silent_reader(node: Node) -> socket.socket:
