@@ -367,7 +367,7 @@ def aws_client(aws_session: boto3.Session) -> Callable[[str, str], Any]:
 
     def make(service: str, url: str) -> Any:
         return aws_session.client(  # type: ignore[call-overload]  # a literal for each service
-            service, endpoint_url=url, config=Config(retries={"max_attempts": 1})
+            service, endpoint_url=url, config=Config(retries={"max_attempts": 0})
         )
 
     return make

@@ -642,6 +642,7 @@ def test_a_peer_whose_messages_wait_for_us_is_not_taken_for_dead(run: Run, serve
             call.answer({"statusCode": 200})
             await server.functions.wait_for("default", 2)
             assert server.hub.statistics().connections == 1
+            server.functions.release()
 
     run(main())
 

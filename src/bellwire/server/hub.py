@@ -86,11 +86,11 @@ class Hub:
     def deliver(self, connection_ids: Collection[str], text: bytes) -> int:
         """Send one message to many connections; return how many took it."""
         data = encode_text(text, self.limits.frame_bytes)
-        sessions = self._sessions
+        sessions, now_ms = self._sessions, self.now_ms()
         delivered = 0
         for connection_id in connection_ids:
             session = sessions.get(connection_id)
-            if session is not None and session.send_encoded(data):
+            if session is not None and session.send_encoded(data, now_ms):
                 delivered += 1
         self._messages_out += delivered
         return delivered

@@ -292,14 +292,15 @@ class WebSocketSession(asyncio.Protocol):
 
     def send(self, text: bytes) -> bool:
         """Queue one text message; False where the connection is not open."""
-        return self.send_encoded(encode_text(text, self._hub.limits.frame_bytes))
+        hub = self._hub
+        return self.send_encoded(encode_text(text, hub.limits.frame_bytes), hub.now_ms())
 
-    def send_encoded(self, data: bytes) -> bool:
+    def send_encoded(self, data: bytes, now_ms: int) -> bool:
         """Queue a message that is in wire format already; False where not open."""
-        if self._wire.state is not WireState.OPEN:
+        connection = self.connection
+        if connection is None or self._wire.state is not WireState.OPEN:
             return False
-        connection = self._connection
-        connection.last_active_ms = self._hub.now_ms()
+        connection.last_active_ms = now_ms
         self._enqueue(data)
         if self._queued_bytes > self._hub.limits.send_queue_bytes:
             self._cut(self._queued_bytes)
