@@ -1,12 +1,14 @@
 #!/bin/sh
-# What only tests use and pip cannot bring: mosquitto (a peer), chromium (the page), osls (the
-# Serverless Framework). Installed where this may be done; elsewhere told, and those tests skip.
+# What only tests use and pip cannot bring: mosquitto (a peer), chromium (the page), Node.js (the
+# page's modules; osls, the Serverless Framework). Installed where this may be done; elsewhere told, and those tests skip.
 set -eu
 cd "$(dirname "$0")"
 
 missing=""
 command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+command -v node >/dev/null 2>&1 || missing="$missing nodejs"
+command -v npm >/dev/null 2>&1 || missing="$missing npm"
 if [ -n "$missing" ]; then
     if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
         echo "Installing$missing, once."
