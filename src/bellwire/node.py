@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -39,7 +39,7 @@ from bellwire.bus.embedded import (
 from bellwire.bus.mqtt import MqttPublisher, wait_accepting
 from bellwire.definition import Finding, Service, TopicRule, load_service, sql_position
 from bellwire.errors import BusError, SqlSyntaxError, StartError
-from bellwire.functions.pool import Functions, LogLine, Result, RuntimeSettings
+from bellwire.functions.pool import Functions, LogLine, RuntimeSettings
 from bellwire.gateway.api import Api
 from bellwire.gateway.ids import NODE_ID_BYTES, IdSource
 from bellwire.iot.delivery import Delivery
@@ -306,6 +306,7 @@ class Node:
         await self._runner.setup()
         make_http = self._runner.server
         assert make_http is not None
+        assert self._socket is not None
         self._server = await asyncio.get_running_loop().create_server(
             lambda: FrontDoor(self._hub, make_http), sock=self._socket, backlog=_BACKLOG
         )
@@ -356,7 +357,8 @@ class Node:
 
     # What the parts ask of one another
 
-    def _invoke(self, function: str, event: bytes, request_id: str) -> asyncio.Future[Result]:
+    def _invoke(self, function: str, event: bytes, request_id: str) -> asyncio.Future[Any]:
+        # Any: each part names the view of a Result it needs, and a Future cannot be narrowed.
         # A function's own request id is a UUID, as on Lambda; the gateway's is in its event.
         assert self._functions is not None
         return self._functions.invoke(function, event, request_id=_request_id())
