@@ -1,0 +1,89 @@
+"""The node's end of the SDK: one socket for each worker, one JSON line for each call.
+
+    {"call": "set_notify_list", "connection_id": "…", "notify_list": [...]}   → {"ok": {...}}
+    {"call": "forget", "connection_id": "…"}                                  → {"ok": null}
+    {"call": "notify", "device_id": "…", "value": {...}, "timestamp": 1}      → {"ok": 3}
+
+A call that cannot be done is answered `{"error": {"code": "InvalidNotifyList", "message": "…"}}`.
+Answers come in the order of the calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import cast
+
+import orjson
+
+from bellwire.errors import BellwireError
+from bellwire.notify.listeners import Listeners
+from bellwire.notify.lists import InvalidNotifyList
+
+
+log = logging.getLogger("bellwire.notify")
+
+LINE_BYTES = 8 * 1024 * 1024
+"""Longest call: a little more than the largest event a function can get."""
+
+
+class NotifierChannel(asyncio.Protocol):
+    """Answers the calls of one function's process."""
+
+    def __init__(self, listeners: Listeners) -> None:
+        self._listeners = listeners
+        self._transport: asyncio.Transport | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer each whole line."""
+        assert self._transport is not None
+        *lines, rest = data.split(b"\n")
+        if lines:
+            self._pieces.append(lines[0])
+            lines[0] = b"".join(self._pieces)
+            self._pieces, self._size = [], 0
+            self._transport.write(b"".join(self._answer(line) for line in lines))
+        if rest:
+            self._pieces.append(rest)
+            self._size += len(rest)
+        if self._size > LINE_BYTES:
+            log.error("a function's call to the notifier is over %d bytes: cut off", LINE_BYTES)
+            self._transport.abort()
+
+    def _answer(self, line: bytes) -> bytes:
+        try:
+            result = self._call(orjson.loads(line))
+        except InvalidNotifyList as error:
+            return _error("InvalidNotifyList", str(error))
+        except BellwireError as error:
+            return _error(type(error).__name__, error.message)
+        except orjson.JSONDecodeError as error:
+            return _error("BadRequestError", f"the call is not JSON: {error}")
+        return orjson.dumps({"ok": result}, option=orjson.OPT_APPEND_NEWLINE)
+
+    def _call(self, call: object) -> object:
+        listeners = self._listeners
+        match call:
+            case {"call": "notify", "device_id": str(device_id), "value": dict(value), **others}:
+                timestamp = others.get("timestamp")
+                at = timestamp if isinstance(timestamp, int) else None
+                return listeners.notify(device_id, value, at)
+            case {"call": "set_notify_list", "connection_id": str(connection_id), **others}:
+                return listeners.set_notify_list(connection_id, others.get("notify_list"))
+            case {"call": "forget", "connection_id": str(connection_id)}:
+                listeners.forget(connection_id)
+                return None
+            case _:
+                raise BellwireError("the call is none that the notifier knows")
+
+
+def _error(code: str, message: str) -> bytes:
+    return orjson.dumps(
+        {"error": {"code": code, "message": message}}, option=orjson.OPT_APPEND_NEWLINE
+    )

@@ -1,0 +1,107 @@
+"""The node's side of the notifier: lists in, changes to frames, frames to connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
+
+import orjson
+
+from bellwire.errors import GoneError
+from bellwire.limits import Limits
+from bellwire.notify.index import Index
+from bellwire.notify.lists import ListBounds, notify_list_document, parse_notify_list
+from bellwire.notify.snapshot import Snapshot
+
+
+Deliver = Callable[[Collection[str], bytes], int]
+"""Sends one text message to many connections; returns how many took it."""
+
+_DEVICES_SHOWN = 1000
+
+
+class ListenersStatistics(NamedTuple):
+    """What the notifier holds, and what it did since the node started."""
+
+    connections: int
+    devices_listened_to: int
+    devices_known: int
+    changes: int
+    pushes: int
+
+
+class Listeners:
+    """Who listens on this node, and the last values they may ask for."""
+
+    def __init__(
+        self,
+        *,
+        deliver: Deliver,
+        is_open: Callable[[str], bool],
+        now_ms: Callable[[], int],
+        limits: Limits,
+    ) -> None:
+        self._deliver = deliver
+        self._is_open = is_open
+        self._now_ms = now_ms
+        self._bounds = ListBounds(
+            devices=limits.notify_list_devices,
+            parameters=limits.notify_list_parameters,
+            name_bytes=limits.name_bytes,
+        )
+        self._index = Index()
+        self._snapshot = Snapshot(devices=limits.snapshot_devices)
+        self._changes = self._pushes = 0
+
+    def set_notify_list(self, connection_id: str, notify_list: object) -> dict[str, object]:
+        """Replace a connection's list; return it as stored, and the last known values.
+
+        Raises InvalidNotifyList, and then the old list stays; GoneError where the connection is
+        not open, so that nothing is kept for one that has left.
+        """
+        entries = parse_notify_list(notify_list, self._bounds)
+        if not self._is_open(connection_id):
+            raise GoneError(f"connection {connection_id} is not open")
+        self._index.set(connection_id, entries)
+        return {
+            "notify_list": notify_list_document(entries),
+            "snapshot": self._snapshot.of(entries),
+        }
+
+    def forget(self, connection_id: str) -> None:
+        """Remove a connection's list."""
+        self._index.forget(connection_id)
+
+    def notify(
+        self, device_id: str, value: Mapping[str, object], timestamp: int | None = None
+    ) -> int:
+        """Push an update to those who listen to it; return how many connections took it."""
+        at = self._now_ms() if timestamp is None else timestamp
+        self._changes += 1
+        self._snapshot.update(device_id, value, at)
+        pushed = 0
+        for audience in self._index.audiences(device_id, value):
+            content = value if audience.parameters is None else audience.parameters
+            frame = {
+                "event": "parameters",
+                "device_id": device_id,
+                "value": content,
+                "timestamp": at,
+            }
+            pushed += self._deliver(audience.connections, orjson.dumps(frame))
+        self._pushes += pushed
+        return pushed
+
+    def devices(self) -> list[dict[str, object]]:
+        """Return the devices heard of last, with their last values: at most a thousand."""
+        return self._snapshot.newest(_DEVICES_SHOWN)
+
+    def statistics(self) -> ListenersStatistics:
+        """Return the figures of this moment."""
+        return ListenersStatistics(
+            connections=len(self._index),
+            devices_listened_to=self._index.device_count,
+            devices_known=len(self._snapshot),
+            changes=self._changes,
+            pushes=self._pushes,
+        )

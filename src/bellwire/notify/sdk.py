@@ -1,0 +1,134 @@
+"""The notifier as handlers use it: the same few verbs here and on AWS. Standard library only.
+
+Where a handler runs decides what is behind them: in a Bellwire node the node's own lists, reached
+over a socket that the process inherits (`BELLWIRE_NOTIFIER_FD`); on AWS Lambda a DynamoDB table
+and the @connections API (`bellwire.notify.aws`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from typing import Any, Protocol, TypedDict
+
+from bellwire.notify.lists import InvalidNotifyList
+
+
+CHANNEL_VARIABLE = "BELLWIRE_NOTIFIER_FD"
+
+
+class StoredList(TypedDict):
+    """A notify list as stored, and the last known values of what it asks for."""
+
+    notify_list: list[dict[str, object]]
+    snapshot: list[dict[str, object]]
+
+
+class NotifierUnavailable(RuntimeError):
+    """The notifier cannot be reached, or is not set up; the text says what to do."""
+
+
+class Backend(Protocol):
+    """What is behind the notifier's verbs."""
+
+    def set_notify_list(self, connection_id: str, notify_list: object) -> StoredList:
+        """Replace a connection's list."""
+
+    def forget(self, connection_id: str) -> None:
+        """Remove a connection's list."""
+
+    def notify(self, device_id: str, value: Mapping[str, object], timestamp: int | None) -> int:
+        """Push an update."""
+
+
+class Notifier:
+    """Notify lists and the pushing of changes. Make one where your module is imported."""
+
+    def __init__(self) -> None:
+        """Connect to what is there; raises NotifierUnavailable where nothing is."""
+        self._backend: Backend
+        if CHANNEL_VARIABLE in os.environ:
+            self._backend = _shared_node_backend(int(os.environ[CHANNEL_VARIABLE]))
+        else:
+            from bellwire.notify.aws import AwsBackend  # boto3 only where it is needed
+
+            self._backend = AwsBackend.from_environment(os.environ)
+
+    def set_notify_list(self, connection_id: str, notify_list: object) -> StoredList:
+        """Replace what a connection listens to; return it as stored, with last known values.
+
+        Raises InvalidNotifyList; the old list stays then.
+        """
+        return self._backend.set_notify_list(connection_id, notify_list)
+
+    def forget(self, connection_id: str) -> None:
+        """Remove what a connection listens to; for `$disconnect`."""
+        self._backend.forget(connection_id)
+
+    def notify(
+        self, device_id: str, value: Mapping[str, object], timestamp: int | None = None
+    ) -> int:
+        """Push a device's update to those who listen; return how many connections it went to.
+
+        `value` holds the parameters, `timestamp` is epoch milliseconds, None means now.
+        """
+        return self._backend.notify(device_id, value, timestamp)
+
+
+class NodeBackend:
+    """Calls the node over an inherited socket: one JSON line a call, one at a time."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket = socket.socket(fileno=os.dup(fd))
+        self._socket.setblocking(True)
+        self._reader = self._socket.makefile("rb")
+        self._lock = threading.Lock()
+
+    def set_notify_list(self, connection_id: str, notify_list: object) -> StoredList:
+        """Replace a connection's list."""
+        stored: StoredList = self._call(
+            call="set_notify_list", connection_id=connection_id, notify_list=notify_list
+        )
+        return stored
+
+    def forget(self, connection_id: str) -> None:
+        """Remove a connection's list."""
+        self._call(call="forget", connection_id=connection_id)
+
+    def notify(self, device_id: str, value: Mapping[str, object], timestamp: int | None) -> int:
+        """Push an update."""
+        pushed: int = self._call(
+            call="notify", device_id=device_id, value=value, timestamp=timestamp
+        )
+        return pushed
+
+    def _call(self, **call: object) -> Any:
+        line = json.dumps(call, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        with self._lock:
+            try:
+                self._socket.sendall(line)
+                answer = self._reader.readline()
+            except OSError as error:
+                raise NotifierUnavailable(f"the node cannot be reached: {error}") from None
+        if not answer:
+            raise NotifierUnavailable("the node has closed the notifier's socket")
+        document = json.loads(answer)
+        if "ok" in document:
+            return document["ok"]
+        code, message = document["error"]["code"], document["error"]["message"]
+        if code == "InvalidNotifyList":
+            raise InvalidNotifyList(message)
+        raise NotifierUnavailable(f"{code}: {message}")
+
+
+_backends: dict[int, NodeBackend] = {}
+
+
+def _shared_node_backend(fd: int) -> NodeBackend:
+    # One socket serves the whole process: two readers on it would take each other's answers.
+    if fd not in _backends:
+        _backends[fd] = NodeBackend(fd)
+    return _backends[fd]
