@@ -74,8 +74,8 @@ def test_the_page_shows_live_values(start_node: StartNode, chromium: str, tmp_pa
     node = start_node("--simulate", "4")
     with open_page(chromium, tmp_path / "profile", f"{node.http_url}/") as page:
         page.wait_for("document.body?.dataset.state === 'live'")
-        selector = '[data-device="pump-1"] [data-parameter="rpm"] [data-value]'
-        value = f"document.querySelector({json.dumps(selector)})?.textContent"
+        selector = '[data-device="pump-1"] [data-parameter="rpm"]'
+        value = f"document.querySelector({json.dumps(selector)})?.dataset.value"
         first = page.wait_for(value)
         page.wait_for(f"{value} !== {json.dumps(first)}")
         assert page.evaluate("document.querySelectorAll('canvas, svg').length") > 1
