@@ -12,8 +12,8 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -112,6 +112,7 @@ class Functions:
         For each entry of `channels` a worker gets a further socket, its number in the environment
         variable that the key names; the node's end is given to the protocol of the factory.
         """
+        runtime = replace(runtime, directory=runtime.directory.absolute())
         node = os.environ if runtime.environment is None else runtime.environment
         home = Path(node.get("HOME", "~")).expanduser()
         prepare = partial(
@@ -207,7 +208,8 @@ class _Pool:
             queue_limit=limits.invocation_queue,
         )
         self._environments: set[Environment] = set()
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._unburied: set[asyncio.Future[None]] = set()
+        self._opening: set[asyncio.Task[None]] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = _NEVER
         self._growth: asyncio.TimerHandle | None = None
@@ -287,8 +289,8 @@ class _Pool:
             self._answer(invocation, Result(document, UNHANDLED, False))
         for environment in self._environments:
             environment.retire()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while waiting := self._opening | self._unburied:
+            await asyncio.wait(waiting)
 
     # For the environments
 
@@ -325,12 +327,6 @@ class _Pool:
         """Pass a line of output on to the node's log."""
         self._log(LogLine(self._function.key, request_id, stream, text))
 
-    def keep(self, work: Coroutine[object, object, None]) -> None:
-        """Run work to its end; `end` waits for it."""
-        task: asyncio.Task[object] = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     # What is done
 
     def _assign(self, environment: Environment, invocation: Invocation | None) -> None:
@@ -351,7 +347,9 @@ class _Pool:
         if self._is_closed and not scheduler.waiting:
             return
         for _ in range(scheduler.starts(now)):
-            self.keep(self._start_one())
+            task = self._loop.create_task(self._start_one())
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
         at = scheduler.next_start_at
         if at is not None:
             self._growth = self._loop.call_at(at + _CLOCK_STEP_S, self._grow)
@@ -371,6 +369,8 @@ class _Pool:
             return
         environment = Environment(worker, owner=self, limits=self._limits, loop=self._loop)
         self._environments.add(environment)
+        self._unburied.add(environment.ended)
+        environment.ended.add_done_callback(self._unburied.discard)
         self._watch(environment.deadline)
         await environment.open(tuple(self._channels.values()))
 

@@ -8,8 +8,8 @@ which they were written. What is written to the descriptors 1 and 2 past Python 
 children) comes through two pipes, which are emptied before a result is passed on: it was written
 before. Lines belong to the invocation that runs, or ran last.
 
-The end of a worker is seen as the end of its socket; whatever is left of its process group is
-killed then, and its exit status asked for.
+The end of a worker is seen as the end of its socket; its exit status is asked for then, and
+whatever is left of its process group is killed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
@@ -36,6 +36,8 @@ from bellwire.functions.output import Budget, Lines
 WORKER_FILE = Path(__file__).with_name("worker.py")
 EXIT_S = 1.0
 """How long a worker that was told to exit may take before SIGTERM, and then before SIGKILL."""
+_DYING_S = 0.2
+"""How long a worker that closed its socket unasked may take to end, before SIGKILL."""
 _FRAME_SLACK_BYTES = 64 * 1024
 _PIPE_BYTES = 64 * 1024
 _PAUSE_S = 0.05
@@ -97,9 +99,6 @@ class Owner(Protocol):
     def write_line(self, request_id: str | None, stream: Stream, text: str) -> None:
         """A line of output."""
 
-    def keep(self, work: Coroutine[object, object, None]) -> None:
-        """Run to the end what an environment still has to do."""
-
 
 class EnvironmentLimits(NamedTuple):
     """The bounds of one environment: seconds and bytes."""
@@ -143,7 +142,7 @@ def start_worker(
         process = subprocess.Popen(
             # -P: the worker's own folder is no place to import from.
             [sys.executable, "-P", str(WORKER_FILE), make_launch(numbers[0], numbers[1:]).encode()],
-            cwd=directory,
+            cwd=str(directory),
             env={**variables, **channels},
             stdin=subprocess.DEVNULL,
             stdout=stdout_theirs,
@@ -174,6 +173,7 @@ class Environment(asyncio.Protocol):
     """The node's side of one worker. `deadline` is in the loop's time, infinite while idle."""
 
     __slots__ = (
+        "_burial",
         "_channels",
         "_decoder",
         "_is_retiring",
@@ -187,6 +187,7 @@ class Environment(asyncio.Protocol):
         "_transport",
         "_worker",
         "deadline",
+        "ended",
         "has_expired",
         "invocation",
         "state",
@@ -206,6 +207,8 @@ class Environment(asyncio.Protocol):
         self.deadline = loop.time() + limits.init_timeout_s
         self.was_used = False
         self.has_expired = False
+        self.ended: asyncio.Future[None] = loop.create_future()
+        """Done when the process is gone and all it left open is answered and closed."""
         self._worker = worker
         self._owner = owner
         self._limits = limits
@@ -216,6 +219,7 @@ class Environment(asyncio.Protocol):
         self._lines: dict[tuple[Stream, bool], Lines] = {}
         self._request_id: str | None = None
         self._is_retiring = False
+        self._burial: asyncio.Task[None] | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._channels: list[asyncio.BaseTransport] = []
         self._poll = select.poll()
@@ -295,6 +299,8 @@ class Environment(asyncio.Protocol):
         except frames.FrameError as error:
             self._empty_pipes()
             self._note(f"[bellwire] the function wrote to the socket of its runtime: {error}")
+            if self.state is not State.STARTING:
+                self._leave(None)
             self._end()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -302,7 +308,7 @@ class Environment(asyncio.Protocol):
         was = self.state
         if was is not State.STARTING:
             self._leave(None)
-        self._owner.keep(self._bury(was))
+        self._burial = self._loop.create_task(self._bury(was))
 
     def _take(self, kind: int, payload: bytes) -> None:
         match kind:
@@ -434,8 +440,13 @@ class Environment(asyncio.Protocol):
     # The end
 
     async def _bury(self, was: State) -> None:
-        """Wait for the process, pass on its last output, answer what it left open."""
-        status = await self._wait_end()
+        try:
+            self._conclude(was, await self._wait_end())
+        finally:
+            self.ended.set_result(None)
+
+    def _conclude(self, was: State, status: int) -> None:
+        """Pass on the last output, close what is open, answer who still waits."""
         self._empty_pipes()
         for pipe in tuple(self._pipes.values()):
             self._close_pipe(pipe)
@@ -450,12 +461,10 @@ class Environment(asyncio.Protocol):
         )
 
     async def _wait_end(self) -> int:
-        status = None
-        if self._is_retiring:
+        status = await self._wait_exit(EXIT_S if self._is_retiring else _DYING_S)
+        if status is None and self._is_retiring:
+            self._signal(signal.SIGTERM)
             status = await self._wait_exit(EXIT_S)
-            if status is None:
-                self._signal(signal.SIGTERM)
-                status = await self._wait_exit(EXIT_S)
         self._signal(signal.SIGKILL)
         while status is None:
             status = await self._wait_exit(EXIT_S)

@@ -12,10 +12,9 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 
 
-if __name__ == "__main__" and (root := str(Path(__file__).parents[2])) not in sys.path:
+if __name__ == "__main__" and (root := os.path.abspath(f"{__file__}/../../..")) not in sys.path:
     sys.path.append(root)  # the node runs from a folder that is not on its functions' path
 
 import logging

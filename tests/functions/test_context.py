@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from bellwire.functions.context import FunctionDetails, LambdaContext, trace_header
+
+
+ENVIRONMENT = {
+    "AWS_LAMBDA_FUNCTION_NAME": "demo-dev-f",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+    "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/demo-dev-f",
+    "AWS_LAMBDA_LOG_STREAM_NAME": "2024/11/23/[$LATEST]0123",
+}
+ARN = "arn:aws:lambda:eu-west-1:123456789012:function:demo-dev-f"
+
+
+def make_context(
+    *, now_s: float = 0.0, deadline_ms: int = 3000, log: list[str] | None = None
+) -> LambdaContext:
+    details = FunctionDetails(
+        ENVIRONMENT,
+        invoked_function_arn=ARN,
+        clock=lambda: now_s,
+        log=(log if log is not None else []).append,
+    )
+    return LambdaContext(details, "id-1", deadline_ms)
+
+
+def test_what_a_handler_reads_from_its_context() -> None:
+    context = make_context()
+    names = [name for name in dir(context) if not name.startswith("_")]
+    values = {name: getattr(context, name) for name in names}
+    identity = values.pop("identity")
+    assert callable(values.pop("get_remaining_time_in_millis"))
+    assert callable(values.pop("log"))
+    assert values == {
+        "aws_request_id": "id-1",
+        "client_context": None,
+        "function_name": "demo-dev-f",
+        "function_version": "$LATEST",
+        "invoked_function_arn": ARN,
+        "log_group_name": "/aws/lambda/demo-dev-f",
+        "log_stream_name": "2024/11/23/[$LATEST]0123",
+        "memory_limit_in_mb": "128",
+        "tenant_id": None,
+    }
+    assert identity.cognito_identity_id is None
+    assert identity.cognito_identity_pool_id is None
+
+
+def test_the_remaining_time_ends_at_zero() -> None:
+    assert make_context(now_s=1.0).get_remaining_time_in_millis() == 2000
+    assert make_context(now_s=2.9995).get_remaining_time_in_millis() == 1
+    assert make_context(now_s=9.0).get_remaining_time_in_millis() == 0
+
+
+def test_log_takes_anything() -> None:
+    written: list[str] = []
+    make_context(log=written).log({"a": 1})
+    assert written == ["{'a': 1}"]
+
+
+def test_its_representation_is_that_of_lambda() -> None:
+    assert repr(make_context()) == (
+        "LambdaContext([aws_request_id=id-1,log_group_name=/aws/lambda/demo-dev-f,"
+        "log_stream_name=2024/11/23/[$LATEST]0123,function_name=demo-dev-f,"
+        f"memory_limit_in_mb=128,function_version=$LATEST,invoked_function_arn={ARN},"
+        "client_context=None,identity=CognitoIdentity([cognito_identity_id=None,"
+        "cognito_identity_pool_id=None]),tenant_id=None])"
+    )
+
+
+def test_a_trace_header_is_made_from_the_request_id() -> None:
+    header = trace_header("6c14aac6-b810-49ce-9c6c-50104412d524", 1_700_000_000)
+    assert header == ("Root=1-6553f100-b81049ce9c6c50104412d524;Parent=6c14aac6b81049ce;Sampled=0")
+    assert trace_header("abc", 0) == (
+        f"Root=1-00000000-{'0' * 21}abc;Parent=0000000000000000;Sampled=0"
+    )

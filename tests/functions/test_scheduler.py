@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import pytest
+
+from bellwire.functions.scheduler import (
+    BACKOFF_S,
+    FREE_FAILURES,
+    GROWTH_DELAY_S,
+    LONGEST_BACKOFF_S,
+    Scheduler,
+)
+
+
+def make(*, limit: int = 4, queue_limit: int = 10, ready: str = "") -> Scheduler[str, int]:
+    """A scheduler with the environments named by `ready` idle, the last one freshest."""
+    scheduler: Scheduler[str, int] = Scheduler(limit=limit, queue_limit=queue_limit)
+    for name in ready:
+        scheduler.starting += 1
+        scheduler.ready(name)
+    return scheduler
+
+
+def figures(scheduler: Scheduler[str, int]) -> tuple[int, int, int, int]:
+    return (
+        scheduler.starting,
+        len(scheduler.idle),
+        scheduler.busy,
+        len(scheduler.waiting),
+    )
+
+
+def test_the_first_environment_starts_at_once() -> None:
+    scheduler = make()
+    assert scheduler.next_start_at == float("-inf")
+    assert scheduler.starts(0.0) == 1
+    assert scheduler.starts(0.0) == 0
+    assert scheduler.next_start_at is None
+
+
+def test_the_environment_used_last_runs_first() -> None:
+    scheduler = make(ready="ab")
+    assert scheduler.submit(1, 0.0) == "b"
+    assert scheduler.submit(2, 0.0) == "a"
+    assert scheduler.submit(3, 0.0) is None
+    assert figures(scheduler) == (0, 0, 2, 1)
+
+
+def test_what_waited_longest_runs_next() -> None:
+    scheduler = make(ready="a")
+    for invocation in (1, 2, 3):
+        scheduler.submit(invocation, 0.0)
+    assert scheduler.release("a") == 2
+    assert scheduler.release("a") == 3
+    assert scheduler.release("a") is None
+    assert scheduler.idle == ["a"]
+    assert figures(scheduler) == (0, 1, 0, 0)
+
+
+def test_the_queue_is_bounded() -> None:
+    scheduler = make(ready="a", queue_limit=1)
+    assert not scheduler.is_full
+    scheduler.submit(1, 0.0)
+    assert not scheduler.is_full
+    scheduler.submit(2, 0.0)
+    assert scheduler.is_full
+
+
+def test_a_limit_of_zero_takes_nothing() -> None:
+    scheduler = make(limit=0)
+    assert scheduler.is_full
+    assert scheduler.starts(0.0) == 0
+    assert scheduler.next_start_at is None
+
+
+def test_a_short_wait_starts_nothing() -> None:
+    scheduler = make(ready="a")
+    scheduler.submit(1, 5.0)
+    scheduler.submit(2, 5.0)
+    assert scheduler.starts(5.0) == 0
+    assert scheduler.next_start_at == 5.0 + GROWTH_DELAY_S
+    scheduler.release("a")
+    assert scheduler.next_start_at is None
+
+
+def test_a_longer_wait_doubles_the_environments_up_to_the_limit() -> None:
+    scheduler = make(limit=7, ready="a")
+    for invocation in range(10):
+        scheduler.submit(invocation, 0.0)
+    moments = [n * 1.001 * GROWTH_DELAY_S for n in range(1, 5)]
+    assert [scheduler.starts(moment) for moment in moments] == [1, 2, 3, 0]
+    assert scheduler.total == 7
+    assert scheduler.next_start_at is None
+
+
+def test_no_more_are_started_than_wait() -> None:
+    scheduler = make(ready="ab")
+    for invocation in range(3):
+        scheduler.submit(invocation, 0.0)
+    assert scheduler.starts(1.0) == 1
+    assert scheduler.starts(2.0) == 0
+    assert scheduler.next_start_at is None
+
+
+def test_one_that_is_ready_takes_what_waits() -> None:
+    scheduler = make()
+    scheduler.starts(0.0)
+    scheduler.submit(1, 0.0)
+    assert scheduler.ready("a") == 1
+    assert figures(scheduler) == (0, 0, 1, 0)
+
+
+def test_a_lost_environment_is_replaced_at_once() -> None:
+    scheduler = make(ready="a")
+    scheduler.submit(1, 0.0)
+    scheduler.lost_busy()
+    assert scheduler.starts(0.0) == 1
+    scheduler.ready("b")
+    scheduler.lost_idle("b", 0.0, was_used=True)
+    assert scheduler.starts(0.0) == 1
+
+
+def test_one_that_dies_unused_is_replaced_when_needed() -> None:
+    scheduler = make(ready="a")
+    scheduler.lost_idle("a", 0.0, was_used=False)
+    assert scheduler.starts(0.0) == 0
+    scheduler.submit(1, 0.0)
+    assert scheduler.starts(0.0) == 1
+
+
+def test_a_failed_start_answers_the_one_who_waited_longest() -> None:
+    scheduler = make()
+    scheduler.starts(0.0)
+    scheduler.submit(1, 0.0)
+    scheduler.submit(2, 0.0)
+    assert scheduler.init_failed(0.0) == [1]
+    assert scheduler.starts(0.0) == 1
+    assert scheduler.init_failed(0.0) == [2]
+    assert scheduler.starts(0.0) == 0, "nobody waits: the next invocation tries again"
+
+
+def test_a_failed_start_answers_nobody_while_others_run() -> None:
+    scheduler = make(ready="a")
+    scheduler.submit(1, 0.0)
+    scheduler.submit(2, 0.0)
+    scheduler.starts(1.0)
+    assert scheduler.init_failed(1.0) == []
+    assert figures(scheduler) == (0, 0, 1, 1)
+
+
+def failing(times: int, now: float = 0.0) -> Scheduler[str, int]:
+    scheduler = make()
+    for _ in range(times):
+        scheduler.starting += 1
+        scheduler.init_failed(now)
+    return scheduler
+
+
+@pytest.mark.parametrize(
+    ("failures", "delay_s"),
+    [
+        (FREE_FAILURES + 1, BACKOFF_S),
+        (FREE_FAILURES + 2, 2 * BACKOFF_S),
+        (FREE_FAILURES + 3, 4 * BACKOFF_S),
+        (FREE_FAILURES + 9, LONGEST_BACKOFF_S),
+        (FREE_FAILURES + 5000, LONGEST_BACKOFF_S),
+    ],
+)
+def test_starts_that_keep_failing_are_delayed(failures: int, delay_s: float) -> None:
+    scheduler = failing(failures, now=50.0)
+    scheduler.submit(1, 50.0)
+    assert scheduler.next_start_at == pytest.approx(50.0 + delay_s)
+    assert scheduler.starts(50.0 + 0.9 * delay_s) == 0
+    assert scheduler.starts(50.0 + 1.1 * delay_s) == 1
+
+
+def test_a_start_that_keeps_failing_answers_all_who_wait() -> None:
+    scheduler = failing(FREE_FAILURES)
+    for invocation in range(5):
+        scheduler.submit(invocation, 0.0)
+    assert scheduler.starts(0.0) == 1
+    assert scheduler.init_failed(0.0) == [0, 1, 2, 3, 4]
+
+
+def test_while_starts_fail_there_is_one_at_a_time() -> None:
+    scheduler = failing(FREE_FAILURES + 1)
+    for invocation in range(5):
+        scheduler.submit(invocation, 0.0)
+    assert scheduler.starts(10.0) == 1
+    assert scheduler.starts(20.0) == 0
+    assert scheduler.next_start_at is None
+    scheduler.ready("a")
+    assert scheduler.starts(30.0) == 1
+
+
+def test_a_completed_invocation_ends_the_delay() -> None:
+    scheduler = failing(FREE_FAILURES + 1)
+    scheduler.submit(1, 0.0)
+    scheduler.starts(10.0)
+    scheduler.ready("a")
+    assert scheduler.release("a") is None
+    scheduler.lost_idle("a", 11.0, was_used=True)
+    assert scheduler.starts(11.0) == 1
+
+
+def test_a_queue_can_be_emptied() -> None:
+    scheduler = make(ready="a")
+    for invocation in (1, 2, 3):
+        scheduler.submit(invocation, 0.0)
+    assert scheduler.drain() == [2, 3]
+    assert figures(scheduler) == (0, 0, 1, 0)

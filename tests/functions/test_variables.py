@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bellwire.definition.model import Function
+from bellwire.errors import Place
+from bellwire.functions.variables import (
+    RuntimeSettings,
+    aws_files,
+    function_arn,
+    log_stream_name,
+    make_variables,
+    pick_inherited,
+)
+
+
+RUNTIME = RuntimeSettings(
+    directory=Path("/srv/demo"),
+    region="eu-west-1",
+    account_id="123456789012",
+    stage="dev",
+    http_url="http://127.0.0.1:3001",
+)
+
+
+def make(
+    inherited: Mapping[str, str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    has_aws_files: bool = False,
+) -> dict[str, str]:
+    function = Function(
+        key="f",
+        name="demo-dev-f",
+        handler="h.f",
+        runtime="python3.12",
+        timeout_s=6,
+        memory_mb=256,
+        environment=environment or {},
+        reserved_concurrency=None,
+        place=Place("serverless.yml", 1, 1),
+    )
+    return make_variables(
+        function, RUNTIME, inherited, has_aws_files=has_aws_files, runtime_folder="/rt"
+    )
+
+
+def test_all_variables_of_a_function() -> None:
+    variables = make({"PATH": "/bin"}, {"TABLE": "devices"})
+    assert variables == {
+        "PATH": "/bin",
+        "TABLE": "devices",
+        "TZ": ":UTC",
+        "LANG": "en_US.UTF-8",
+        "_HANDLER": "h.f",
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
+        "AWS_LAMBDA_FUNCTION_NAME": "demo-dev-f",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/demo-dev-f",
+        "LAMBDA_TASK_ROOT": "/srv/demo",
+        "LAMBDA_RUNTIME_DIR": "/rt",
+        "BELLWIRE_HTTP_URL": "http://127.0.0.1:3001",
+        "BELLWIRE_STAGE": "dev",
+        "AWS_ACCESS_KEY_ID": "bellwire",
+        "AWS_SECRET_ACCESS_KEY": "bellwire",
+        "AWS_SESSION_TOKEN": "bellwire",
+    }
+
+
+def test_the_function_wins_over_the_node_and_lambda_over_both() -> None:
+    variables = make(
+        {"AWS_REGION": "node", "HOME": "node", "TZ": "node"},
+        {"AWS_REGION": "function", "HOME": "function", "TZ": "Europe/Berlin"},
+    )
+    assert (variables["AWS_REGION"], variables["HOME"], variables["TZ"]) == (
+        "eu-west-1",
+        "function",
+        "Europe/Berlin",
+    )
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [
+        {"AWS_ACCESS_KEY_ID": "mine"},
+        {"AWS_PROFILE": "mine"},
+        {"AWS_CONFIG_FILE": "/mine"},
+        {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/mine"},
+        {"AWS_EC2_METADATA_DISABLED": "false"},
+    ],
+)
+def test_configured_credentials_are_left_alone(configured: dict[str, str]) -> None:
+    assert "AWS_SECRET_ACCESS_KEY" not in make(configured)
+    assert "AWS_SECRET_ACCESS_KEY" not in make({}, configured)
+    assert configured.items() <= make(configured).items()
+
+
+def test_placeholders_are_set_only_where_nothing_else_is() -> None:
+    assert "AWS_ACCESS_KEY_ID" not in make({}, has_aws_files=True)
+    assert make({"AWS_EC2_METADATA_DISABLED": "true"})["AWS_ACCESS_KEY_ID"] == "bellwire"
+
+
+def test_the_nodes_own_variables_do_not_leak() -> None:
+    assert pick_inherited(
+        {
+            "PATH": "/bin",
+            "HOME": "/root",
+            "PYTHONPATH": "/lib",
+            "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000",
+            "https_proxy": "http://proxy:3128",
+            "AWS_LAMBDA_FUNCTION_NAME": "the node's",
+            "DATABASE_PASSWORD": "secret",
+            "LC_ALL": "de_DE",
+        }
+    ) == {
+        "PATH": "/bin",
+        "HOME": "/root",
+        "PYTHONPATH": "/lib",
+        "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000",
+        "https_proxy": "http://proxy:3128",
+    }
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
+)
+def test_an_arn_names_the_partition_of_its_region(region: str, partition: str) -> None:
+    runtime = RuntimeSettings(Path(), region, "123456789012", "dev", "http://x")
+    assert function_arn("f", runtime) == (
+        f"arn:{partition}:lambda:{region}:123456789012:function:f"
+    )
+
+
+def test_the_name_of_a_log_stream() -> None:
+    assert log_stream_name("2024/11/23", "0123") == "2024/11/23/[$LATEST]0123"
+
+
+def test_where_aws_keeps_credentials() -> None:
+    assert [str(path) for path in aws_files(Path("/home/me"))] == [
+        "/home/me/.aws/credentials",
+        "/home/me/.aws/config",
+    ]
