@@ -1,0 +1,79 @@
+"""Text → tokens. Keywords are words here; what a word is, the parser decides by where it stands."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+from bellwire.errors import SqlSyntaxError
+
+
+Kind = Literal["word", "number", "string", "symbol", "variable", "end"]
+
+SQL_BYTES = 256 * 1024
+"""Longest statement: the size of a rule
+[https://docs.aws.amazon.com/general/latest/gr/iot-core.html#rules-engine-limits]."""
+
+_TOKEN = re.compile(
+    r"(?P<space>\s+)"
+    r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)"
+    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?P<variable>@[A-Za-z0-9_]{1,64})"
+    r"|(?P<string>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")"
+    r"|(?P<symbol><>|!=|<=|>=|[=<>+\-*/%()\[\]{},.:])"
+)
+
+
+class Token(NamedTuple):
+    """A piece of the statement; `text` as written, but a string without quotes and escapes."""
+
+    kind: Kind
+    text: str
+    position: int
+    length: int
+
+
+def tokenize(sql: str) -> list[Token]:
+    """Cut a statement into tokens; the last one is the end. Raises SqlSyntaxError."""
+    if len(sql.encode("utf-8", "replace")) > SQL_BYTES:
+        raise SqlSyntaxError(f"a statement has at most {SQL_BYTES} bytes", sql="", position=0)
+    tokens = []
+    position = 0
+    while position < len(sql):
+        match = _TOKEN.match(sql, position)
+        if match is None:
+            raise _unreadable(sql, position)
+        length = match.end() - position
+        if match.lastgroup != "space":
+            tokens.append(_token(match, position, length))
+        position = match.end()
+    return [*tokens, Token("end", "", len(sql), 1)]
+
+
+def _token(match: re.Match[str], position: int, length: int) -> Token:
+    text = match.group()
+    if match.lastgroup == "string":
+        quote = text[0]
+        return Token("string", text[1:-1].replace(quote * 2, quote), position, length)
+    if match.lastgroup == "variable":
+        return Token("variable", text[1:], position, length)
+    if match.lastgroup == "number":
+        return Token("number", text, position, length)
+    return Token("word" if match.lastgroup == "word" else "symbol", text, position, length)
+
+
+def _unreadable(sql: str, position: int) -> SqlSyntaxError:
+    if sql[position] in "'\"":
+        return SqlSyntaxError(
+            f"the string that starts with {sql[position]} does not end",
+            sql=sql,
+            position=position,
+            length=len(sql) - position,
+            hint="close it with the same quote; write the quote twice to have it in the string",
+        )
+    if sql.startswith(("--", "/*", "#"), position):
+        hint = "IoT SQL has no comments"
+        return SqlSyntaxError("a comment", sql=sql, position=position, hint=hint)
+    return SqlSyntaxError(
+        f"{sql[position]!r} does not belong in a statement", sql=sql, position=position
+    )
