@@ -45,7 +45,7 @@ def set_notify_list(event: Document, context: object) -> Document:
 
 def notify_parameter(event: Document, context: object) -> int:
     """The topic rule: push a device's update to those who listen; return how many they are."""
-    device_id, payload = event["device_id"], event["payload"]
+    device_id, payload = event["device_id"], event.get("payload")  # none where it is no JSON
     value = payload.get("value") if isinstance(payload, dict) else None
     if not isinstance(value, dict):
         # Trying again cannot help: say so, and be done with the event.
