@@ -19,7 +19,13 @@ from bellwire.errors import (
     TooManyRequestsError,
     UnsupportedFeatureError,
 )
-from bellwire.functions.pool import FunctionStatistics, LogLine, Result
+from bellwire.functions.pool import (
+    Functions,
+    FunctionStatistics,
+    LogLine,
+    Result,
+    RuntimeSettings,
+)
 from bellwire.limits import Limits
 
 
@@ -378,6 +384,7 @@ def test_a_process_killed_from_outside(harness: Harness, run: Run) -> None:
             (pid,) = harness.processes()
             os.kill(pid, signal.SIGKILL)  # idle this time
             await harness.wait_gone(pid)
+            await asyncio.sleep(0.02)  # or the next invocation may still be given to it
             assert await harness.value(pools, event=0) == "done"
             assert pools.statistics()["f"].crashes == 2
         assert harness.texts(ID) == [
@@ -699,3 +706,22 @@ def test_stop_while_modules_are_imported(harness: Harness) -> None:
         assert time.monotonic() - started < 8
 
     uvloop.run(main())
+
+
+def test_stop_before_the_start_has_ended(harness: Harness, run: Run) -> None:
+    harness.write("def f(event, context):\n    return 1\n")
+
+    async def main() -> None:
+        runtime = RuntimeSettings(harness.folder, "eu-west-1", "1", "dev", "http://127.0.0.1:9")
+        for turns in range(6):  # of the loop: each finds the start at another point
+            pools = Functions(
+                [harness.function()], runtime=runtime, limits=Limits(), log=harness.lines.append
+            )
+            start = asyncio.create_task(pools.start())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await pools.stop(grace_s=0)
+            await asyncio.wait_for(start, 5)
+            assert harness.processes() == []
+
+    run(main())

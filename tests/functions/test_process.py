@@ -206,9 +206,7 @@ def test_a_long_line_is_cut(harness: Harness, run: Run) -> None:
     run(main())
 
 
-def test_a_flood_of_output_is_dropped_and_marked_and_stops_nobody(
-    harness: Harness, run: Run
-) -> None:
+def test_a_flood_of_output_is_dropped_and_marked_and_stops_nobody(harness: Harness) -> None:
     harness.write(
         """
         import os, subprocess
@@ -255,7 +253,7 @@ def test_a_flood_of_output_is_dropped_and_marked_and_stops_nobody(
             assert len("\n".join(lines)) < 600_000, key
             assert any("bytes of output dropped: more than 100000" in text for text in lines), key
 
-    run(main())
+    uvloop.run(main())
 
 
 def test_a_handler_that_spoils_its_process_is_served_on(harness: Harness, run: Run) -> None:

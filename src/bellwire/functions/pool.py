@@ -223,7 +223,7 @@ class _Pool:
     async def start(self) -> None:
         """Start the first environment and wait until it is ready or has failed."""
         self._loop = asyncio.get_running_loop()
-        if self._scheduler.limit:
+        if self._scheduler.limit and not self._is_closed:
             self._first = self._loop.create_future()
             self._grow()
             await self._first
@@ -281,6 +281,7 @@ class _Pool:
     async def end(self) -> None:
         """End all environments, and answer who still waits."""
         self._has_ended = True
+        self._tell_first()
         for timer in (self._alarm, self._growth):
             if timer is not None:
                 timer.cancel()

@@ -176,6 +176,7 @@ class Environment(asyncio.Protocol):
         "_burial",
         "_channels",
         "_decoder",
+        "_is_open",
         "_is_retiring",
         "_limits",
         "_lines",
@@ -218,7 +219,7 @@ class Environment(asyncio.Protocol):
         )
         self._lines: dict[tuple[Stream, bool], Lines] = {}
         self._request_id: str | None = None
-        self._is_retiring = False
+        self._is_open = self._is_retiring = False
         self._burial: asyncio.Task[None] | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._channels: list[asyncio.BaseTransport] = []
@@ -243,6 +244,9 @@ class Environment(asyncio.Protocol):
             transport, _ = await loop.create_unix_connection(factory, sock=connection)
             self._channels.append(transport)
         await loop.create_unix_connection(lambda: self, sock=self._worker.control)
+        self._is_open = True
+        if self._is_retiring:  # not before: uvloop would leave the socket open
+            self.retire()
 
     # What the owner asks
 
@@ -277,7 +281,7 @@ class Environment(asyncio.Protocol):
     def retire(self) -> None:
         """Tell the worker to exit, by closing its socket; then it is terminated, then killed."""
         self._is_retiring = True
-        if self._transport is not None:
+        if self._transport is not None and self._is_open:
             self._transport.close()
 
     # What the worker sends
@@ -285,8 +289,6 @@ class Environment(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket to the worker."""
         self._transport = cast(asyncio.WriteTransport, transport)
-        if self._is_retiring:
-            transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take frames from the worker; bytes that are none end it."""
