@@ -13,15 +13,18 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.errors import SlowConsumerError
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
+    ConsumerInfo,
     DeliverPolicy,
     DiscardPolicy,
     StreamConfig,
@@ -44,6 +47,10 @@ log = logging.getLogger("bellwire.bus")
 _ACK, _IN_PROGRESS = b"+ACK", b"+WPI"
 _DEAD_LETTERS_STREAM = "BELLWIRE_DEAD_LETTERS"
 _CONNECT_POLL_S = 0.02
+_RECONNECT_S = 0.2
+_PLAIN_PENDING = 65_536
+"""QoS 0 messages that may wait for their turn: many more than one read of the socket brings. What
+a rule cannot take it drops itself."""
 
 
 class Event:
@@ -92,6 +99,12 @@ class RuleSource:
     topic_filter: str
     on_event: Callable[[Event], None]
 
+    @property
+    def is_wild(self) -> bool:
+        """Whether the filter starts with a wildcard, which stands for no topic that starts with a
+        dollar [MQTT 3.1.1, 4.7.2]."""
+        return self.topic_filter.startswith(("+", "#"))
+
 
 class Bus:
     """A connection to NATS that comes back by itself when the server does.
@@ -107,6 +120,7 @@ class Bus:
         self._replies: list[tuple[str, bytes]] = []
         self._sender: asyncio.Task[None] | None = None
         self._closing = False
+        self._dropped = 0
 
     async def connect(
         self,
@@ -121,42 +135,51 @@ class Bus:
 
         `is_hopeless` tells why trying again is of no use.
         """
+        connecting = asyncio.ensure_future(
+            self._client.connect(
+                url,
+                user=user,
+                password=password,
+                name="bellwire",
+                allow_reconnect=True,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=_CONNECT_POLL_S,  # type: ignore[arg-type]  # not only whole ones
+                connect_timeout=2,
+                error_cb=self._on_error,
+                disconnected_cb=self._on_disconnect,
+                reconnected_cb=_on_reconnect,
+            )
+        )
+        # The client itself tries for ever.
         deadline = time.monotonic() + within_s
-        while True:
-            try:
-                await self._client.connect(
-                    url,
-                    user=user,
-                    password=password,
-                    name="bellwire",
-                    allow_reconnect=True,
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds; asyncio.sleep takes parts
-                    connect_timeout=2,
-                    error_cb=self._on_error,
-                    disconnected_cb=self._on_disconnect,
-                    reconnected_cb=_on_reconnect,
-                )
-                self._js = self._client.jetstream()
-                return
-            except (TimeoutError, OSError, NatsError) as error:
-                reason = is_hopeless()
-                if reason is not None or time.monotonic() > deadline:
-                    raise BusError(
-                        f"NATS at {_without_secret(url)} cannot be reached: {reason or error}",
-                        retryable=reason is None,
-                    ) from None
-            await asyncio.sleep(_CONNECT_POLL_S)
+        while not connecting.done():
+            await asyncio.wait([connecting], timeout=_CONNECT_POLL_S)
+            reason = is_hopeless()
+            if not connecting.done() and (reason is not None or time.monotonic() > deadline):
+                connecting.cancel()
+                await asyncio.wait([connecting])
+                await self._client.close()
+                raise _unreachable(url, reason or self._client.last_error, retryable=not reason)
+        try:
+            await connecting
+        except (ValueError, NatsError) as error:
+            raise _unreachable(url, error, retryable=False) from None
+        self._client.options["reconnect_time_wait"] = _RECONNECT_S
+        self._js = self._client.jetstream()
 
     async def close(self) -> None:
-        """Send what is waiting and disconnect."""
+        """Send what is waiting and disconnect; safe where `connect` did not succeed."""
         self._closing = True
+        if self._js is None:
+            return
         if self._sender is not None:
             await self._sender
         if self._client.is_connected:
             await self._client.drain()
         elif not self._client.is_closed:
-            await self._client.close()
+            # The server is away just now; the client may still hold the socket that it lost.
+            with suppress(RuntimeError, OSError):
+                await self._client.close()
 
     # Rules
 
@@ -171,6 +194,7 @@ class Bus:
             for source in sources:
                 await self._listen_durable(source)
                 await self._listen_plain(source)
+            await self._client.flush()  # from here on nothing is missed, not even QoS 0
         except NotFoundError:
             raise BusError(
                 "the NATS server has no MQTT: its stream $MQTT_msgs does not exist",
@@ -189,12 +213,17 @@ class Bus:
     async def _send_replies(self) -> None:
         while self._replies:
             replies, self._replies = self._replies, []
+            unsent = 0
             for subject, verdict in replies:
                 try:
                     await self._client.publish(subject, verdict)
-                except NatsError as error:
-                    # Not acknowledged is given out again: late, but not lost.
-                    log.warning("an acknowledgement could not be sent: %s", error)
+                except NatsError:
+                    unsent += 1
+            if unsent:
+                log.warning(
+                    "%d acknowledgements could not be sent: their events are given out again",
+                    unsent,
+                )
 
     async def _listen_durable(self, source: RuleSource) -> None:
         durable = self._durable(source.rule)
@@ -202,7 +231,11 @@ class Bus:
 
         async def take(message: Msg) -> None:
             event = self._durable_event(message)
-            if event is not None:
+            if event is None:
+                return
+            if source.is_wild and event.topic.startswith("$"):
+                event.done()
+            else:
                 source.on_event(event)
 
         await self._client.subscribe(deliver_to, queue=durable, cb=take)
@@ -221,9 +254,11 @@ class Bus:
         )
 
     async def _listen_plain(self, source: RuleSource) -> None:
+        hidden = ("_INBOX.", "bellwire.", *(("$",) if source.is_wild else ()))
+
         async def take(message: Msg) -> None:
             qos = (message.headers or {}).get(QOS_HEADER, "0")
-            if qos != "0" or message.subject.startswith(("$", "_INBOX.", "bellwire.")):
+            if qos != "0" or message.subject.startswith(hidden):
                 return
             source.on_event(
                 Event(
@@ -240,7 +275,7 @@ class Bus:
             subject_of(source.topic_filter),
             queue=f"bellwire.{self._durable(source.rule)}",
             cb=take,
-            pending_msgs_limit=self._limits.events_in_flight,
+            pending_msgs_limit=_PLAIN_PENDING,
         )
 
     def _durable_event(self, message: Msg) -> Event | None:
@@ -259,14 +294,23 @@ class Bus:
     async def _drop_stale(self, wanted: set[str]) -> None:
         # The stream keeps a message until every consumer has it: one left behind by a rule that
         # is gone would fill the disk.
-        for info in await self._jetstream.consumers_info(MESSAGES_STREAM):
-            if info.name.startswith(self._durable("")) and info.name not in wanted:
+        for info in await self._consumers():
+            # The name of a rule has no hyphen; a scope may have, and be the start of another's.
+            prefix, _, rule = info.name.rpartition("-")
+            if prefix + "-" == self._durable("") and info.name not in wanted:
                 log.warning(
                     "rule %s is gone from the service: %d events it had not handled are dropped",
-                    info.name.removeprefix(self._durable("")),
+                    rule,
                     (info.num_pending or 0) + (info.num_ack_pending or 0),
                 )
                 await self._jetstream.delete_consumer(MESSAGES_STREAM, info.name)
+
+    async def _consumers(self) -> list[ConsumerInfo]:
+        # The server lists 256 at a time, and has one for each MQTT session with QoS 1 as well.
+        found: list[ConsumerInfo] = []
+        while page := await self._jetstream.consumers_info(MESSAGES_STREAM, offset=len(found)):
+            found += page
+        return found
 
     def _durable(self, rule: str) -> str:
         return f"bellwire-{self._scope}-{rule}"
@@ -297,11 +341,27 @@ class Bus:
             raise BusError(f"a dead letter could not be stored: {error}", retryable=True) from None
 
     async def _on_error(self, error: Exception) -> None:
-        if self._js is not None:  # while starting, a refused connection is tried again
+        if self._js is None or (isinstance(error, OSError) and not self._client.is_connected):
+            return  # one more try to connect that did not succeed: said once, by `_on_disconnect`
+        if isinstance(error, SlowConsumerError):
+            self._note_dropped(error)
+        elif isinstance(error, NatsError):
             log.warning("NATS: %s", error)
+        else:
+            log.error("taking an event ended in a bug", exc_info=error)
+
+    def _note_dropped(self, error: SlowConsumerError) -> None:
+        self._dropped += 1
+        if self._dropped & (self._dropped - 1) == 0:  # 1, 2, 4, 8 …: a flood must not flood the log
+            log.warning(
+                "%d messages of QoS 0 dropped so far, the last from topic %s: they came faster "
+                "than this node could look at them",
+                self._dropped,
+                topic_of(error.subject),
+            )
 
     async def _on_disconnect(self) -> None:
-        if not self._closing:
+        if self._js is not None and not self._closing:
             log.warning("NATS: connection lost, trying to reconnect")
 
     @property
@@ -310,9 +370,15 @@ class Bus:
         return self._js
 
 
+def _unreachable(url: str, reason: object, *, retryable: bool) -> BusError:
+    return BusError(
+        f"NATS at {_without_secret(url)} cannot be reached: {reason}", retryable=retryable
+    )
+
+
 def _without_secret(url: str) -> str:
-    scheme, _, rest = url.rpartition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    scheme, separator, rest = url.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 async def _on_reconnect() -> None:

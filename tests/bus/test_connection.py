@@ -1,0 +1,606 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import aiomqtt
+import pytest
+from nats.aio.msg import Msg
+
+from bellwire.bus.connection import Bus, Event, RuleSource
+from bellwire.bus.embedded import NODE_USER, ServerSettings, free_port
+from bellwire.errors import BusError
+from bellwire.limits import Limits
+
+
+if TYPE_CHECKING:
+    from tests.bus.conftest import Broker, Inbox, StartBroker
+
+MakeInbox = Callable[..., "Inbox"]
+Until = Callable[..., Awaitable[None]]
+
+
+# Events
+
+
+def test_each_event_reaches_each_rule_that_listens_once(
+    start_broker: StartBroker, make_inbox: MakeInbox
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.bus() as bus, broker.device() as device:
+            one, all_, other = make_inbox(), make_inbox(), make_inbox()
+            await bus.listen(
+                [
+                    one.source("one", "devices/+/parameters"),
+                    all_.source("all", "devices/#"),
+                    other.source("other", "things/#"),
+                ]
+            )
+            before_ms = time.time_ns() // 1_000_000
+            for qos in (0, 1, 2):
+                await device.publish("devices/pump-1/parameters", f"qos {qos}", qos=qos)
+            await device.publish("things/last", b"last", qos=1)
+            await one.wait_for(b"qos 0", b"qos 1", b"qos 2")
+            await all_.wait_for(b"qos 0", b"qos 1", b"qos 2")
+            await other.wait_for(b"last")
+            await asyncio.sleep(0.6)  # longer than `redelivery_s`: what is done does not come again
+            for inbox in (one, all_):
+                seen = sorted((event.payload, event.durable) for event in inbox.events)
+                assert seen == [(b"qos 0", False), (b"qos 1", True), (b"qos 2", True)]
+                for event in inbox.events:
+                    assert event.topic == "devices/pump-1/parameters"
+                    assert before_ms <= event.timestamp_ms <= time.time_ns() // 1_000_000
+                    assert not event.redelivered
+            assert other.payloads == [b"last"]
+
+    asyncio.run(main())
+
+
+def test_events_of_one_topic_come_in_order(
+    start_broker: StartBroker, make_inbox: MakeInbox
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.bus() as bus, broker.device() as device:
+            inbox = make_inbox()
+            await bus.listen([inbox.source("rule", "a/+")])
+            expected = [b"%d" % number for number in range(200)]
+            for payload in expected:
+                await device.publish("a/b", payload, qos=1)
+            await inbox.wait_for(*expected)
+            assert inbox.payloads == expected
+
+    asyncio.run(main())
+
+
+def test_an_event_that_is_not_done_comes_again_unless_it_is_in_progress(
+    start_broker: StartBroker, make_inbox: MakeInbox, wait_until: Until
+) -> None:
+    async def main() -> None:
+        async with (
+            start_broker() as broker,
+            broker.bus(redelivery_s=0.3) as bus,
+            broker.device() as device,
+        ):
+            inbox = make_inbox(done=False)
+            await bus.listen([inbox.source("rule", "a")])
+            await device.publish("a", b"x", qos=1)
+            await inbox.wait_for(b"x")
+            for _ in range(6):
+                await asyncio.sleep(0.1)
+                inbox.events[0].in_progress()
+            assert len(inbox.events) == 1
+            await wait_until(lambda: len(inbox.events) == 2, within_s=2)
+            assert [event.redelivered for event in inbox.events] == [False, True]
+            inbox.events[1].done()
+            await asyncio.sleep(0.4)
+            assert len(inbox.events) == 2
+
+    asyncio.run(main())
+
+
+def test_a_rule_gets_no_more_than_it_may_have_in_hand(
+    start_broker: StartBroker, make_inbox: MakeInbox
+) -> None:
+    async def main() -> None:
+        async with (
+            start_broker() as broker,
+            broker.bus(events_in_flight=5, redelivery_s=30) as bus,
+            broker.device() as device,
+        ):
+            inbox = make_inbox(done=False)
+            await bus.listen([inbox.source("rule", "a")])
+            for number in range(20):
+                await device.publish("a", b"%d" % number, qos=1)
+            await asyncio.sleep(0.1)
+            assert inbox.payloads == [b"0", b"1", b"2", b"3", b"4"]
+            inbox.done = True
+            for event in list(inbox.events):
+                event.done()
+            await inbox.wait_for(*(b"%d" % number for number in range(20)))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "topics"),
+    [
+        ("#", ["a"]),
+        ("+/b", ["a/b"]),
+        ("$own/#", ["$own/a"]),
+        ("$own/+/b", ["$own/a/b"]),
+    ],
+)
+def test_a_leading_wildcard_stands_for_no_topic_with_a_dollar(
+    start_broker: StartBroker, make_inbox: MakeInbox, topic_filter: str, topics: list[str]
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.bus() as bus, broker.device() as device:
+            inbox, last = make_inbox(), make_inbox()
+            await bus.listen([inbox.source("rule", topic_filter), last.source("last", "last/#")])
+            for topic in (topics[0], "$own/b" if topic_filter[0] != "$" else "own/a"):
+                for qos in (0, 1):
+                    await device.publish(topic, b"x", qos=qos)
+            await device.publish("last/x/y", b"last", qos=1)
+            await last.wait_for(b"last")
+            await asyncio.sleep(0.05)
+            inbox.events = [event for event in inbox.events if event.payload != b"last"]
+            assert [event.topic for event in inbox.events] == topics * 2
+            assert {event.durable for event in inbox.events} == {False, True}
+
+    asyncio.run(main())
+
+
+def test_a_burst_of_qos_0_is_not_lost_on_the_way_to_a_rule_with_room(
+    start_broker: StartBroker,
+    make_inbox: MakeInbox,
+    wait_until: Until,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.bus() as bus:
+            inbox = make_inbox()
+            await bus.listen([inbox.source("rule", "a/+")])
+            device = await asyncio.to_thread(broker.raw_device)
+            await asyncio.to_thread(device.sendall, b"\x30\x06\x00\x03a/bx" * 20_000)
+            await wait_until(lambda: len(inbox.events) == 20_000)
+            device.close()
+
+    asyncio.run(main())
+    assert caplog.records == []
+
+
+def test_a_bug_in_taking_an_event_is_told_and_the_next_one_comes(
+    start_broker: StartBroker, make_inbox: MakeInbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.bus() as bus, broker.device() as device:
+            inbox = make_inbox()
+
+            def take(event: Event) -> None:
+                if event.payload == b"bad":
+                    raise ZeroDivisionError("a bug")
+                inbox.take(event)
+
+            await bus.listen([RuleSource("rule", "a", take)])
+            await device.publish("a", b"bad", qos=0)
+            await device.publish("a", b"good", qos=0)
+            await inbox.wait_for(b"good")
+
+    asyncio.run(main())
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [
+        ZeroDivisionError
+    ]
+
+
+# What dies
+
+
+def test_a_killed_server_comes_back_and_nothing_acknowledged_is_lost(
+    start_broker: StartBroker, make_inbox: MakeInbox, wait_until: Until
+) -> None:
+    async def publish(broker: Broker, payload: bytes) -> bool:
+        """Publish as a careful device does: tell whether the broker has acknowledged."""
+        with suppress(aiomqtt.MqttError, OSError):
+            async with broker.device(timeout=0.3) as device:
+                await device.publish("devices/a", payload, qos=1)
+                return True
+        return False
+
+    async def main() -> None:
+        async with start_broker() as broker, broker.bus(redelivery_s=1) as bus:
+            inbox = make_inbox(done=False)
+            await bus.listen([inbox.source("rule", "devices/#")])
+            acknowledged = [b"before"]
+            assert await publish(broker, b"before")
+            await inbox.wait_for(b"before")
+            inbox.events.clear()
+
+            first = broker.pid
+            os.kill(first, signal.SIGKILL)
+            for number in range(30):
+                payload = b"%d" % number
+                if await publish(broker, payload):
+                    acknowledged.append(payload)
+                await asyncio.sleep(0.03)
+            inbox.done = True
+            await wait_until(lambda: broker.pid != first)
+            await broker.wait_accepting()
+            assert await publish(broker, b"after")
+            await inbox.wait_for(*acknowledged, b"after")
+            assert broker.server.restarts == 1
+            assert len(acknowledged) > 1
+
+    asyncio.run(main())
+
+
+def test_events_wait_for_a_node_that_is_away(
+    start_broker: StartBroker, make_inbox: MakeInbox
+) -> None:
+    """Both for what it had not done when it went, and for what came meanwhile."""
+
+    async def main() -> None:
+        async with start_broker() as broker, broker.device() as device:
+            async with broker.bus() as bus:
+                inbox = make_inbox(done=False)
+                await bus.listen([inbox.source("rule", "a")])
+                await device.publish("a", b"in hand", qos=1)
+                await inbox.wait_for(b"in hand")
+            await device.publish("a", b"while away", qos=1)
+            await device.publish("a", b"promised nothing", qos=0)
+            async with broker.bus() as bus:
+                inbox = make_inbox()
+                await bus.listen([inbox.source("rule", "a")])
+                await inbox.wait_for(b"in hand", b"while away")
+                assert b"promised nothing" not in inbox.payloads
+
+    asyncio.run(main())
+
+
+def test_two_nodes_of_one_service_share_its_events(
+    start_broker: StartBroker, make_inbox: MakeInbox, wait_until: Until
+) -> None:
+    async def main() -> None:
+        async with (
+            start_broker() as broker,
+            broker.bus() as first,
+            broker.bus() as second,
+            broker.device() as device,
+        ):
+            one, two = make_inbox(), make_inbox()
+            await first.listen([one.source("rule", "a")])
+            await second.listen([two.source("rule", "a")])
+            for number in range(100):
+                await device.publish("a", b"%d" % number, qos=number % 2)
+            await wait_until(lambda: len(one.events) + len(two.events) == 100)
+            assert one.events
+            assert two.events
+            assert not set(one.payloads) & set(two.payloads)
+
+    asyncio.run(main())
+
+
+def test_a_rule_keeps_its_place_when_its_filter_and_the_limits_change(
+    start_broker: StartBroker, make_inbox: MakeInbox
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.device() as device:
+            async with broker.bus() as bus:
+                await bus.listen([make_inbox().source("rule", "a/#")])
+            await device.publish("a/b", b"1", qos=1)
+            await device.publish("c", b"2", qos=1)
+            async with broker.bus(redelivery_s=2, events_in_flight=7) as bus:
+                inbox = make_inbox()
+                await bus.listen([inbox.source("rule", "a/+")])
+                await inbox.wait_for(b"1")
+                await device.publish("a/b", b"3", qos=1)
+                await inbox.wait_for(b"3")
+                assert inbox.payloads == [b"1", b"3"]
+
+    asyncio.run(main())
+
+
+def test_the_consumers_of_rules_that_are_gone_are_dropped_and_no_others(
+    start_broker: StartBroker, make_inbox: MakeInbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.nats() as onlooker, broker.device() as device:
+
+            async def consumers() -> list[str]:
+                found = await onlooker.jetstream().consumers_info("$MQTT_msgs")
+                return sorted(info.name for info in found)
+
+            for scope in ("app-dev", "app-dev-2", "app"):
+                async with broker.bus(scope) as bus:
+                    inbox = make_inbox()
+                    await bus.listen([inbox.source("old", "a"), inbox.source("kept", "a")])
+            await device.publish("a", b"x", qos=1)
+            async with broker.bus("app-dev") as bus:
+                await bus.listen([make_inbox().source("kept", "a")])
+                assert await consumers() == [
+                    "bellwire-app-dev-2-kept",
+                    "bellwire-app-dev-2-old",
+                    "bellwire-app-dev-kept",
+                    "bellwire-app-kept",
+                    "bellwire-app-old",
+                ]
+
+    asyncio.run(main())
+    assert [record.getMessage() for record in caplog.records] == [
+        "rule old is gone from the service: 1 events it had not handled are dropped"
+    ]
+
+
+def test_stale_consumers_are_found_among_many(
+    start_broker: StartBroker, make_inbox: MakeInbox
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.nats() as onlooker:
+            async with broker.bus("zz") as bus:
+                await bus.listen([make_inbox().source("old", "a")])
+            js = onlooker.jetstream()
+            await asyncio.gather(
+                *(
+                    js.add_consumer("$MQTT_msgs", durable_name=f"aa-{n}", mem_storage=True)
+                    for n in range(257)
+                )
+            )
+            async with broker.bus("zz") as bus:
+                await bus.listen([])
+            info = await onlooker.jetstream().stream_info("$MQTT_msgs")
+            assert info.state.consumer_count == 257
+
+    asyncio.run(main())
+
+
+# What a device may not do
+
+FORBIDDEN = ["bellwire/rule/x", "$JS/API/INFO", "$MQTT/msgs/a", "$SYS/x", "_INBOX/x"]
+
+
+@pytest.mark.parametrize("topic", FORBIDDEN)
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_device_publishes_nothing_into_what_is_the_nodes(
+    start_broker: StartBroker, topic: str, qos: int
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.nats() as onlooker:
+            seen: list[str] = []
+
+            async def note(message: Msg) -> None:
+                if message.data == b"from a device":
+                    seen.append(message.subject)
+
+            await onlooker.subscribe(">", cb=note)
+            await onlooker.flush()
+            with suppress(aiomqtt.MqttError, TimeoutError):
+                async with broker.device() as device:
+                    async with asyncio.timeout(0.3):
+                        await device.publish(topic, b"from a device", qos=qos)
+            await asyncio.sleep(0.05)
+            assert seen == []
+
+    asyncio.run(main())
+
+
+def test_a_device_reads_nothing_of_what_is_the_nodes(
+    start_broker: StartBroker, make_inbox: MakeInbox
+) -> None:
+    async def main() -> None:
+        async with (
+            start_broker() as broker,
+            broker.bus() as bus,
+            broker.nats() as node,
+            broker.device() as device,
+            broker.device() as spy,
+        ):
+            inbox = make_inbox()
+            await bus.listen([inbox.source("rule", "a")])
+            await bus.open_dead_letters()
+            for topic_filter in ("#", "bellwire/#", "$MQTT/#", "$JS/#", "_INBOX/#", "$SYS/#"):
+                with suppress(aiomqtt.MqttError):
+                    await spy.subscribe(topic_filter)
+            await device.publish("a", b"secret", qos=1)  # the rule's copy goes to bellwire.rule…
+            await inbox.wait_for(b"secret")
+            await bus.bury("rule", b"dead", {})
+            await node.publish("bellwire.x", b"x")
+            await node.flush()
+            await device.publish("last", b"last", qos=0)
+            topics = []
+            async with asyncio.timeout(5):
+                async for message in spy.messages:
+                    topics.append(str(message.topic))
+                    if topics[-1] == "last":
+                        break
+            assert topics == ["a", "last"]
+
+    asyncio.run(main())
+
+
+def test_the_nats_port_without_a_password_is_a_device_too(
+    start_broker: StartBroker, make_inbox: MakeInbox
+) -> None:
+    def talk(port: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+            peer.sendall(b'CONNECT {"verbose":false}\r\nPUB $JS.API.INFO r 0\r\n\r\nPING\r\n')
+            answer = b""
+            while b"PONG" not in answer:
+                answer += peer.recv(65536)
+        return answer
+
+    async def main() -> None:
+        async with start_broker() as broker:
+            answer = await asyncio.to_thread(talk, broker.settings.nats_port)
+            assert b"Permissions Violation for Publish" in answer
+
+    asyncio.run(main())
+
+
+# Dead letters
+
+
+def test_a_dead_letter_is_stored_with_its_headers(start_broker: StartBroker) -> None:
+    headers = {
+        "Bellwire-Rule": "rule",
+        "Bellwire-Topic": "a/ü/\x85\u2028b",
+        "Bellwire-Reason": "raised\x1b: no\x00",
+    }
+
+    async def main() -> None:
+        async with start_broker() as broker, broker.bus() as bus, broker.nats() as onlooker:
+            await bus.open_dead_letters()
+            await bus.open_dead_letters()  # as at the second start
+            await bus.bury("rule", b"\x00payload\xff", headers)
+            letters = await onlooker.jetstream().subscribe("bellwire.dead.>")
+            stored = await letters.next_msg(timeout=5)
+            assert stored.subject == "bellwire.dead.bellwire-app-dev-rule"
+            assert stored.data == b"\x00payload\xff"
+            assert stored.headers == headers
+            stream = await onlooker.jetstream().stream_info("BELLWIRE_DEAD_LETTERS")
+            assert stream.state.messages == 1
+
+    asyncio.run(main())
+
+
+def test_a_dead_letter_that_is_not_stored_is_told(start_broker: StartBroker) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.bus() as bus:
+            with pytest.raises(BusError, match="a dead letter could not be stored") as caught:
+                await bus.bury("rule", b"x", {})  # there is no stream for it
+            assert caught.value.retryable
+
+    asyncio.run(main())
+
+
+# Connecting
+
+
+def test_a_server_that_is_not_there_is_told_in_time() -> None:
+    async def main() -> None:
+        port = free_port("127.0.0.1")
+        bus = Bus(scope="app", limits=Limits())
+        started = time.monotonic()
+        with pytest.raises(BusError) as caught:
+            await bus.connect(f"nats://user:secret@127.0.0.1:{port}", within_s=0.3)
+        assert 0.2 < time.monotonic() - started < 2
+        assert str(caught.value).startswith(f"NATS at nats://127.0.0.1:{port} cannot be reached: ")
+        assert "secret" not in str(caught.value)
+        assert caught.value.retryable
+        await bus.close()
+
+    asyncio.run(main())
+
+
+def test_a_server_that_will_never_be_there_is_told_at_once() -> None:
+    async def main() -> None:
+        bus = Bus(scope="app", limits=Limits())
+        started = time.monotonic()
+        with pytest.raises(BusError, match="cannot be reached: its disk is full") as caught:
+            await bus.connect(
+                f"nats://127.0.0.1:{free_port('127.0.0.1')}",
+                within_s=10,
+                is_hopeless=lambda: "its disk is full",
+            )
+        assert time.monotonic() - started < 1
+        assert not caught.value.retryable
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("url", ["", "nats://127.0.0.1:port", "nats://"])
+def test_an_address_that_is_none_is_told_at_once(url: str) -> None:
+    async def main() -> None:
+        bus = Bus(scope="app", limits=Limits())
+        started = time.monotonic()
+        with pytest.raises(BusError, match="cannot be reached"):
+            await bus.connect(url, within_s=10)
+        assert time.monotonic() - started < 1
+        await bus.close()
+
+    asyncio.run(main())
+
+
+def test_a_wrong_password_is_told(start_broker: StartBroker) -> None:
+    async def main() -> None:
+        async with start_broker() as broker:
+            bus = Bus(scope="app", limits=Limits())
+            with pytest.raises(BusError, match="Authorization Violation"):
+                await bus.connect(
+                    broker.settings.url, user=NODE_USER, password="wrong", within_s=0.3
+                )
+            await bus.close()
+
+    asyncio.run(main())
+
+
+def test_a_server_without_mqtt_is_told(
+    broker_settings: ServerSettings, make_inbox: MakeInbox
+) -> None:
+    async def main() -> None:
+        process = await asyncio.create_subprocess_exec(
+            broker_settings.binary,
+            *("-a", "127.0.0.1", "-p", str(broker_settings.nats_port)),
+            *("-js", "-sd", str(broker_settings.folder)),
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        bus = Bus(scope="app", limits=Limits())
+        try:
+            await bus.connect(broker_settings.url, within_s=5)
+            with pytest.raises(BusError, match="has no MQTT") as caught:
+                await bus.listen([make_inbox().source("rule", "a")])
+            assert "mqtt { }" in str(caught.value.hint)
+        finally:
+            await bus.close()
+            process.terminate()
+            await process.wait()
+
+    asyncio.run(main())
+
+
+def test_closing_is_quiet_and_safe_to_repeat(
+    start_broker: StartBroker, make_inbox: MakeInbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.bus() as bus, broker.device() as device:
+            inbox = make_inbox(done=False)
+            await bus.listen([inbox.source("rule", "a")])
+            await device.publish("a", b"x", qos=1)
+            await inbox.wait_for(b"x")
+            inbox.events[0].done()  # it goes out before the connection ends
+            await bus.close()
+            await bus.close()
+            async with broker.nats() as onlooker:
+                info = await onlooker.jetstream().consumer_info(
+                    "$MQTT_msgs", "bellwire-app-dev-rule"
+                )
+                assert (info.num_ack_pending, info.num_pending) == (0, 0)
+
+    with caplog.at_level(logging.INFO, "bellwire"):
+        asyncio.run(main())
+    assert caplog.records == []
+
+
+def test_done_without_a_connection_is_told_once_not_for_each(
+    start_broker: StartBroker, make_inbox: MakeInbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.bus() as bus, broker.device() as device:
+            inbox = make_inbox(done=False)
+            await bus.listen([inbox.source("rule", "a")])
+            for _ in range(50):
+                await device.publish("a", b"x", qos=1)
+            await inbox.wait_for(b"x")
+            await bus.close()
+            for event in inbox.events:
+                event.done()
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert len(caplog.records) == 1
+    assert "acknowledgements could not be sent" in caplog.records[0].getMessage()
