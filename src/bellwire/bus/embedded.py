@@ -85,8 +85,10 @@ def check_port(host: str, port: int, *, what: str, option: str) -> None:
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
+        is_name = isinstance(error, socket.gaierror)  # its numbers are no system errors
+        reason = error.strerror if is_name or not error.errno else os.strerror(error.errno)
         raise StartError(
-            f"{what} cannot listen on {host}:{port}: {error.strerror}",
+            f"{what} cannot listen on {host}:{port}: {reason}",
             hint=f"stop what uses it, or choose another port with {option} (0 takes a free one)",
         ) from None
 
@@ -111,23 +113,39 @@ class EmbeddedServer:
         return self._restarts
 
     async def start(self) -> None:
-        """Start the process; it may not accept connections yet."""
+        """Start the process; it may not accept connections yet.
+
+        Raises StartError where its folder cannot be written, or the program cannot run.
+        """
         settings = self._settings
-        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_private(settings.folder / "nats.conf", _configuration(settings))
-        await self._spawn()
+        try:
+            settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_private(settings.folder / "nats.conf", _configuration(settings))
+        except OSError as error:
+            raise StartError(
+                f"the folder {settings.folder} cannot be written: {error.strerror}",
+                hint="choose another with --data-dir",
+            ) from None
+        try:
+            await self._spawn()
+        except OSError as error:
+            raise StartError(
+                f"{settings.binary} cannot run: {error.strerror}",
+                hint="--nats-server takes the path of nats-server",
+            ) from None
         self._watcher = asyncio.create_task(self._watch(), name="nats-server")
 
-    async def stop(self) -> None:
-        """Stop the process, and wait for it."""
+    async def stop(self, *, within_s: float = _STOP_S) -> None:
+        """Stop the process, and wait for it; kill it where that takes too long."""
         if self._watcher is not None:
             self._watcher.cancel()
+            await asyncio.wait([self._watcher])  # it may be about to start another
         process = self._process
         if process is None or process.returncode is not None:
             return
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), _STOP_S)
+            await asyncio.wait_for(process.wait(), within_s)
         except TimeoutError:
             process.kill()
             await process.wait()
@@ -136,9 +154,8 @@ class EmbeddedServer:
         """Return why the server is not running: its last fatal line; None while it runs."""
         if self._process is None or self._process.returncode is None:
             return None
-        return _last_fatal(self._settings.folder / "nats.log") or (
-            f"it ended with status {self._process.returncode}"
-        )
+        fatal = _last_fatal(self._settings.folder / "nats.log", self._process.pid)
+        return fatal or f"it ended with status {self._process.returncode}"
 
     async def _spawn(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
@@ -158,20 +175,23 @@ class EmbeddedServer:
             assert self._process is not None
             started = asyncio.get_running_loop().time()
             await self._process.wait()
-            reason = self.failure()
             if asyncio.get_running_loop().time() - started > max(_RESTART_DELAYS_S):
                 failures = 0
             delay_s = _RESTART_DELAYS_S[min(failures, len(_RESTART_DELAYS_S) - 1)]
             failures += 1
-            self._restarts += 1
             log.error(
                 "nats-server died (%s); starting it again in %.1f s. What devices had "
                 "acknowledged is on disk.",
-                reason,
+                self.failure(),
                 delay_s,
             )
             await asyncio.sleep(delay_s)
-            await self._spawn()
+            try:
+                await self._spawn()
+            except OSError as error:  # no memory, no process left: `wait` returns at once
+                log.error("nats-server cannot be started: %s", error.strerror)
+            else:
+                self._restarts += 1
 
 
 def _configuration(settings: ServerSettings) -> str:
@@ -214,13 +234,14 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _last_fatal(path: Path) -> str | None:
+def _last_fatal(path: Path, pid: int) -> str | None:
     try:
         lines = path.read_text(errors="replace").splitlines()
     except OSError:
         return None
-    fatal = [line.partition("[FTL] ")[2] for line in lines[-50:] if "[FTL] " in line]
-    return fatal[-1] if fatal else None
+    of_process = f"[{pid}] "  # the file also holds what earlier ones had to say
+    fatal = [line for line in lines if line.startswith(of_process) and "[FTL] " in line]
+    return fatal[-1].partition("[FTL] ")[2] if fatal else None
 
 
 def _die_with_parent() -> Callable[[], None] | None:
