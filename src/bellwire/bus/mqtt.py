@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +17,8 @@ from bellwire.errors import BusError
 log = logging.getLogger("bellwire.bus")
 
 _TIMEOUT_S = 10.0
-_RECONNECT_S = 0.5
+# Without it a publish waits, for up to 40 ms, until the broker has confirmed the one before.
+_AT_ONCE = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class MqttPublisher:
@@ -71,7 +73,11 @@ class MqttPublisher:
 
     async def _connect(self) -> None:
         client = aiomqtt.Client(
-            self._host, self._port, identifier=self._client_id, timeout=_TIMEOUT_S
+            self._host,
+            self._port,
+            identifier=self._client_id,
+            timeout=_TIMEOUT_S,
+            socket_options=[_AT_ONCE],
         )
         try:
             await client.__aenter__()
