@@ -17,7 +17,7 @@ import socket
 import time
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -156,6 +156,7 @@ class Node:
         self._runner: web.AppRunner | None = None
         self._publisher: MqttPublisher | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._simulation: list[asyncio.Task[None]] = []
         self._mqtt = ("127.0.0.1", settings.mqtt_port)
         self._nats_url = ""
         self._is_ready = False
@@ -210,7 +211,7 @@ class Node:
             for work in (self._hub.watch(), *(each.keep_alive() for each in self._deliveries))
         ]
         if self.settings.simulate:
-            self._tasks.append(asyncio.create_task(self._simulate()))
+            self._simulation = [asyncio.create_task(self._simulate())]
         self._is_ready = True
         self._tell_where()
 
@@ -322,12 +323,29 @@ class Node:
     async def stop(self, *, grace_s: float) -> None:
         """Stop accepting, close sockets with 1001, let invocations end, stop the children.
 
-        Safe after a start that failed half-way.
+        Safe after a start that failed half-way; what fails on the way keeps nothing else from
+        being stopped.
         """
         self._is_ready = False
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        async with AsyncExitStack() as last_first:
+            if self._lock is not None:
+                last_first.callback(self._lock.close)
+            if self._socket is not None:
+                last_first.callback(self._socket.close)
+            if self._embedded is not None:
+                last_first.push_async_callback(self._embedded.stop)
+            last_first.push_async_callback(self._bus.close)
+            if self._publisher is not None:
+                last_first.push_async_callback(self._publisher.__aexit__, None, None, None)
+            if self._functions is not None:
+                last_first.push_async_callback(self._functions.stop, grace_s=1.0)
+            if self._runner is not None:
+                last_first.push_async_callback(self._runner.cleanup)
+            last_first.push_async_callback(self._cancel, self._tasks)
+            await self._end_work(grace_s)
+
+    async def _end_work(self, grace_s: float) -> None:
+        await self._cancel(self._simulation)
         if self._server is not None:
             self._server.close()
         with suppress(OSError):
@@ -338,22 +356,11 @@ class Node:
                 await asyncio.gather(*(delivery.stop() for delivery in self._deliveries))
         except TimeoutError:
             log.warning("functions were still running after %.0f s: they are stopped now", grace_s)
-        await self._stop_children()
 
-    async def _stop_children(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-        if self._functions is not None:
-            await self._functions.stop(grace_s=1.0)
-        if self._publisher is not None:
-            await self._publisher.__aexit__(None, None, None)
-        await self._bus.close()
-        if self._embedded is not None:
-            await self._embedded.stop()
-        if self._socket is not None:
-            self._socket.close()
-        if self._lock is not None:
-            self._lock.close()
+    async def _cancel(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # What the parts ask of one another
 

@@ -113,9 +113,14 @@ class Device:
 
     def publish(self, topic: str, payload: bytes, qos: int = 1) -> bool:
         """Publish; with QoS 1 wait for the broker's acknowledgement, and tell if it came."""
-        message = self._client.publish(topic, payload, qos=qos)
-        message.wait_for_publish(timeout=20)
-        return message.is_published()
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            message = self._client.publish(topic, payload, qos=qos)
+            if message.rc == mqtt.MQTT_ERR_SUCCESS:
+                message.wait_for_publish(timeout=20)
+                return message.is_published()
+            time.sleep(0.05)  # the broker is away
+        return False
 
     def publish_values(self, device_id: str, qos: int = 1, **value: object) -> None:
         document = json.dumps({"value": value}).encode()
