@@ -6,8 +6,11 @@ import asyncio
 import json
 import os
 import re
+import resource
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -500,6 +503,49 @@ def test_a_folder_that_is_gone(harness: Harness, run: Run) -> None:
                 "Runtime.InvalidEntrypoint",
                 f"[Errno 2] No such file or directory: '{harness.folder}'",
             )
+
+    run(main())
+
+
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """Leave this process so many file descriptors."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        for _ in range(count):
+            os.close(held.pop())
+        yield
+    finally:
+        for fd in held:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_node_without_descriptors_left(harness: Harness, run: Run) -> None:
+    harness.write("def f(event, context):\n    return 1\n")
+
+    async def main() -> None:
+        async with harness.running(harness.function()) as pools:
+            os.kill(harness.processes()[0], signal.SIGKILL)
+            for left in (0, 3, 6):  # for the socket, a pipe, the process
+                with descriptors_left(left):
+                    result = await harness.call(pools, request_id=ID)
+                if left:  # the first may have been given to the process that was killed
+                    document = json.loads(result.payload)
+                    assert document["errorType"] == "Runtime.InvalidEntrypoint"
+                    assert document["errorMessage"].startswith(
+                        f"RequestId: {ID} Error: [Errno 24] Too many open files"
+                    )
+            before = len(os.listdir("/proc/self/fd"))
+            with descriptors_left(5):
+                await harness.call(pools)
+            assert len(os.listdir("/proc/self/fd")) == before
+            assert await harness.value(pools) == 1
 
     run(main())
 

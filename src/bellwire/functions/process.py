@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import Enum, auto
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, cast
@@ -133,15 +133,16 @@ def start_worker(
     numbers also go into the variables that `channel_names` name. Call it from the thread that
     lives longest: on Linux a worker dies with the thread that started it.
     """
-    pairs = [socket.socketpair() for _ in range(1 + len(channel_names))]
-    numbers = tuple(theirs.fileno() for _, theirs in pairs)
-    stdout, stdout_theirs = os.pipe()
-    stderr, stderr_theirs = os.pipe()
-    channels = dict(zip(channel_names, map(str, numbers[1:]), strict=True))
-    try:
+    with ExitStack() as ours, ExitStack() as theirs:
+        pairs = [_socket_pair(ours, theirs) for _ in range(1 + len(channel_names))]
+        numbers = tuple(pair[1].fileno() for pair in pairs)
+        stdout, stdout_theirs = _pipe(ours, theirs)
+        stderr, stderr_theirs = _pipe(ours, theirs)
+        launch = make_launch(numbers[0], numbers[1:]).encode()
+        channels = dict(zip(channel_names, map(str, numbers[1:]), strict=True))
         process = subprocess.Popen(
             # -P: the worker's own folder is no place to import from.
-            [sys.executable, "-P", str(WORKER_FILE), make_launch(numbers[0], numbers[1:]).encode()],
+            [sys.executable, "-P", str(WORKER_FILE), launch],
             cwd=str(directory),
             env={**variables, **channels},
             stdin=subprocess.DEVNULL,
@@ -150,23 +151,25 @@ def start_worker(
             pass_fds=numbers,
             start_new_session=True,
         )
-    except OSError:
-        for ours, _ in pairs:
-            ours.close()
-        os.close(stdout)
-        os.close(stderr)
-        raise
-    finally:
-        for _, theirs in pairs:
-            theirs.close()
-        os.close(stdout_theirs)
-        os.close(stderr_theirs)
-    for fd in (stdout, stderr):
-        os.set_blocking(fd, False)
-    for ours, _ in pairs:
-        ours.setblocking(False)
-    control, *others = (ours for ours, _ in pairs)
+        ours.pop_all()  # the caller's from here on
+    control, *others = (pair[0] for pair in pairs)
     return Worker(process, control, tuple(others), stdout, stderr)
+
+
+def _socket_pair(ours: ExitStack, theirs: ExitStack) -> tuple[socket.socket, socket.socket]:
+    left, right = socket.socketpair()
+    ours.enter_context(left)
+    theirs.enter_context(right)
+    left.setblocking(False)
+    return left, right
+
+
+def _pipe(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
+    reader, writer = os.pipe()
+    ours.callback(os.close, reader)
+    theirs.callback(os.close, writer)
+    os.set_blocking(reader, False)
+    return reader, writer
 
 
 class Environment(asyncio.Protocol):
