@@ -299,6 +299,10 @@ def test_a_child_that_comes_back_from_the_handler_answers_nothing(
                 os.waitpid(pid, 0)
                 return "parent"
             print("from the child")
+            held = open(os.devnull)  # takes the lowest number that is free
+            if pid := os.fork():
+                os.waitpid(pid, 0)
+            held.read()
             return "child"
         """
     )

@@ -68,8 +68,9 @@ class Control:
 
     def leave(self) -> None:
         """Let go of the socket, in a forked child: it belongs to the parent."""
-        self._is_child = True
-        os.close(self._fd)
+        if not self._is_child:  # a child's child has nothing to let go of
+            self._is_child = True
+            os.close(self._fd)
 
     def _write(self, fd: int, data: bytes) -> None:
         written = os.write(fd, data)
