@@ -97,6 +97,7 @@ class Delivery:
         self._limits = limits
         self._lanes: Lanes[_Job] = Lanes()
         self._jobs: set[_Job] = set()
+        self._pausing: dict[_Job, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._idle = asyncio.Event()
@@ -107,6 +108,9 @@ class Delivery:
         """Take an event from the broker; returns at once."""
         if self._stopping:
             return  # not acknowledged: it comes again, to the next node or the next start
+        if not self.rule.topic_filter.matches(event.topic):
+            event.done()  # the broker's own filter knows more wildcards than ours
+            return
         self._received += 1
         if not event.durable and len(self._jobs) >= self._limits.events_in_flight:
             self._drop(event)
@@ -134,10 +138,15 @@ class Delivery:
     async def stop(self) -> None:
         """Take no more events; wait for the invocations that run.
 
-        What waits stays with the broker and comes again at the next start.
+        What waits, for its turn or to be tried again, stays with the broker and comes again at
+        the next start.
         """
         self._stopping = True
         self._jobs.difference_update(self._lanes.drain())
+        pausing, self._pausing = self._pausing, {}
+        for job, timer in pausing.items():
+            timer.cancel()
+            self._leave(job)
         self._note_idle()
         await self._idle.wait()
         for task in self._tasks:
@@ -157,9 +166,7 @@ class Delivery:
         )
 
     def _start(self, job: _Job) -> None:
-        if self._stopping:
-            self._leave(job)
-            return
+        self._pausing.pop(job, None)
         try:
             future = self._invoke(self.rule.function, job.document, self._request_id())
         except TooManyRequestsError:
@@ -172,6 +179,10 @@ class Delivery:
     def _ended(self, job: _Job, future: asyncio.Future[InvocationResult]) -> None:
         if future.cancelled():
             self._leave(job)
+            return
+        if error := future.exception():
+            log.error("an invocation ended in a bug of Bellwire's", exc_info=error)
+            self._give_up(job, repr(error))
             return
         result = future.result()
         if result.error is None:
@@ -186,7 +197,11 @@ class Delivery:
             self._give_up(job, result.payload.decode(errors="replace"))
 
     def _later(self, delay_s: float, job: _Job) -> None:
-        asyncio.get_running_loop().call_later(delay_s, self._start, job)
+        if self._stopping:
+            self._leave(job)
+            return
+        loop = asyncio.get_running_loop()
+        self._pausing[job] = loop.call_later(delay_s, self._start, job)
 
     def _give_up(self, job: _Job, reason: str) -> None:
         task = asyncio.create_task(self._set_aside(job, reason))

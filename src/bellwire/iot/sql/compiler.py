@@ -104,9 +104,11 @@ class _Compiler:
 
     def compile(self, node: Node) -> Evaluate:
         match node:
-            case Literal(value=value):
-                constant = values.settle(value) if isinstance(value, Decimal) else value
-                return lambda scope: constant
+            case Literal(value=bool() | str() | None as value):
+                return lambda scope: value
+            case Literal(value=int() | Decimal() as value):
+                number = values.settle(value)
+                return lambda scope: number
             case Name(name=name):
                 return _name(name)
             case Member(of=of, name=name):

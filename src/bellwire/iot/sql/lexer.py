@@ -23,6 +23,9 @@ _TOKEN = re.compile(
     r"|(?P<symbol><>|!=|<=|>=|[=<>+\-*/%()\[\]{},.:])"
 )
 
+# The pages of AWS also show topic filters without quotes: FROM topic/#
+_BARE_FILTER = re.compile(r"[^\s'\"()]*[/#$][^\s'\"()]*")
+
 
 class Token(NamedTuple):
     """A piece of the statement; `text` as written, but a string without quotes and escapes."""
@@ -37,17 +40,24 @@ def tokenize(sql: str) -> list[Token]:
     """Cut a statement into tokens; the last one is the end. Raises SqlSyntaxError."""
     if len(sql.encode("utf-8", "replace")) > SQL_BYTES:
         raise SqlSyntaxError(f"a statement has at most {SQL_BYTES} bytes", sql="", position=0)
-    tokens = []
+    tokens: list[Token] = []
     position = 0
     while position < len(sql):
-        match = _TOKEN.match(sql, position)
-        if match is None:
+        bare = _BARE_FILTER.match(sql, position) if _is_from(tokens) else None
+        match = bare or _TOKEN.match(sql, position)
+        if match is None or sql.startswith("/*", position):
             raise _unreadable(sql, position)
         length = match.end() - position
-        if match.lastgroup != "space":
+        if bare:
+            tokens.append(Token("string", bare.group(), position, length))
+        elif match.lastgroup != "space":
             tokens.append(_token(match, position, length))
         position = match.end()
     return [*tokens, Token("end", "", len(sql), 1)]
+
+
+def _is_from(tokens: list[Token]) -> bool:
+    return bool(tokens) and tokens[-1].kind == "word" and tokens[-1].text.upper() == "FROM"
 
 
 def _token(match: re.Match[str], position: int, length: int) -> Token:
@@ -71,9 +81,9 @@ def _unreadable(sql: str, position: int) -> SqlSyntaxError:
             length=len(sql) - position,
             hint="close it with the same quote; write the quote twice to have it in the string",
         )
-    if sql.startswith(("--", "/*", "#"), position):
+    if sql.startswith(("/*", "#"), position):
         hint = "IoT SQL has no comments"
-        return SqlSyntaxError("a comment", sql=sql, position=position, hint=hint)
+        return SqlSyntaxError("a comment", sql=sql, position=position, length=2, hint=hint)
     return SqlSyntaxError(
         f"{sql[position]!r} does not belong in a statement", sql=sql, position=position
     )

@@ -133,17 +133,10 @@ class _Parser:
 
     def _topic_filter(self) -> str:
         token = self._token
-        if token.kind == "string":
-            self._next += 1
-            return token.text
-        # Docs show unquoted filters too: all up to a space that ends them.
-        rest = self._sql[token.position :].split(maxsplit=1)
-        if not rest or token.kind == "end":
+        if token.kind not in ("string", "word"):
             self._fail("FROM needs a topic filter in quotes", token)
-        end = token.position + len(rest[0])
-        while self._token.kind != "end" and self._token.position < end:
-            self._next += 1
-        return rest[0]
+        self._next += 1
+        return token.text
 
     # Expressions
 

@@ -1,0 +1,102 @@
+-- each error underlines the place
+SELECT a FRM 'x';
+error:
+    the statement should end here, or go on with FROM (did you mean FROM?)
+    SELECT a FRM 'x'
+             ^^^;
+
+-- an operand is missing
+SELECT a + FROM 'x';
+error:
+    an expression is missing before FROM
+    SELECT a + FROM 'x'
+               ^^^^;
+
+-- unknown functions are refused when the rule is loaded
+SELECT toppic(2) FROM 'x';
+error:
+    there is no function toppic() (did you mean topic()?)
+    SELECT toppic(2) FROM 'x'
+           ^^^^^^;
+
+-- an open string
+SELECT 'abc FROM x;
+error:
+    the string that starts with ' does not end (close it with the same quote; write the quote twice to have it in the string)
+    SELECT 'abc FROM x
+           ^^^^^^^^^^^;
+
+-- what AWS does not have
+SELECT a FROM 'x' WHERE a LIKE 'b%';
+error:
+    LIKE is not part of IoT SQL (use regexp_matches(), startswith() or endswith())
+    SELECT a FROM 'x' WHERE a LIKE 'b%'
+                              ^^^^;
+
+-- comments
+SELECT a FROM 'x' /* no */;
+error:
+    a comment (IoT SQL has no comments)
+    SELECT a FROM 'x' /* no */
+                      ^^;
+
+-- a wildcard inside a level
+SELECT a FROM 'x/a+';
+error:
+    a wildcard stands for a whole level, not as in 'a+'
+    SELECT a FROM 'x/a+'
+                  ^^^^^^;
+
+-- no FROM
+SELECT a;
+error:
+    FROM is missing: which topics is this rule for? (add FROM 'devices/+/parameters')
+    SELECT a
+            ^;
+
+-- VALUE takes one
+SELECT VALUE a, b FROM 'x';
+error:
+    SELECT VALUE takes one expression
+    SELECT VALUE a, b FROM 'x'
+                  ^;
+
+-- a parenthesis that does not close
+SELECT (((a FROM 'x';
+error:
+    ')' expected
+    SELECT (((a FROM 'x'
+                ^^^^;
+
+-- comparisons do not chain
+SELECT 1 < a < 3 FROM 'x';
+error:
+    comparisons cannot be chained (join them with AND)
+    SELECT 1 < a < 3 FROM 'x'
+                 ^;
+
+-- a type that does not exist
+SELECT cast(a AS float) FROM 'x';
+error:
+    there is no type float (types are String, Int, Decimal, Double, Boolean)
+    SELECT cast(a AS float) FROM 'x'
+           ^^^^;
+
+-- CASE without WHEN
+SELECT CASE a ELSE 1 END FROM 'x';
+error:
+    CASE needs at least one WHEN
+    SELECT CASE a ELSE 1 END FROM 'x'
+                  ^^^^;
+
+-- valid on AWS, not built here: refused, by name
+SELECT newuuid() AS id FROM 'x';
+unsupported: the function newuuid() is not supported: it needs a later version;
+
+-- valid on AWS, needs a service
+SELECT get_dynamodb('t', 'k', 'v', 'arn').x AS x FROM 'x';
+unsupported: the function get_dynamodb() is not supported: it needs an AWS service;
+
+-- SET
+SET @a = 1 SELECT @a AS a FROM 'x';
+unsupported: SET is not supported by this version of Bellwire;

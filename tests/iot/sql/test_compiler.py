@@ -1,0 +1,89 @@
+"""The compiler: warnings for the author, and evaluation that never fails."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bellwire.definition.model import TopicRule
+from bellwire.errors import BellwireError, Place
+from bellwire.iot.rules import Message, Rule, Unfit, compile_rule
+
+
+PLACE = Place("serverless.yml", 3, 14)
+OPERATORS = ["+", "-", "*", "/", "%", "=", "<>", "<", ">=", "AND", "OR", "IN"]
+EXPRESSIONS = st.recursive(
+    st.sampled_from(["a", "b.c", "1", "2.5", "'x'", "NULL", "TRUE", "*", "missing", "topic()"]),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(OPERATORS), inner).map(
+            lambda parts: "({} {} {})".format(*parts)
+        ),
+        inner.map(lambda text: f"NOT {text}"),
+        inner.map(lambda text: f"get({text}, 0)"),
+        inner.map(lambda text: f"upper({text})"),
+        inner.map(lambda text: f"encode({text}, 'base64')"),
+        inner.map(lambda text: f"cast({text} AS decimal)"),
+        inner.map(lambda text: f"[{text}, {{'k': {text}}}]"),
+        inner.map(lambda text: f"(SELECT VALUE {text} FROM b)"),
+        st.tuples(inner, inner).map(lambda parts: "CASE {} WHEN {} THEN 1 END".format(*parts)),
+    ),
+    max_leaves=8,
+)
+
+
+def rule(sql: str, version: str = "2016-03-23") -> Rule:
+    return compile_rule(TopicRule("r", sql, version, "f", True, "", PLACE))
+
+
+def test_warnings_of_what_aws_does_not_document() -> None:
+    assert rule("SELECT a, topic(), b.c FROM 't'").warnings == ()
+    assert rule("SELECT topic(2), a + 1 FROM 't'").warnings == (
+        "topic(2) has no alias: here it becomes 'topic(2)', AWS does not say; add AS name",
+        "a + 1 has no alias: here it becomes 'a + 1', AWS does not say; add AS name",
+    )
+
+
+def test_warnings_of_what_the_old_version_has_not() -> None:
+    sql = "SELECT encode(*, 'base64') AS a, [1] AS b, isUndefined(c) AS c FROM 't'"
+    assert rule(sql).warnings == ()
+    assert rule(sql, "2015-10-08").warnings == (
+        "encode(), array literals, isUndefined(): not in version 2015-10-08, which is AWS's "
+        "default; set sqlVersion: '2016-03-23'",
+    )
+
+
+def test_a_wrong_number_of_arguments_is_undefined_and_warned_about() -> None:
+    wrong = rule("SELECT upper(a, b) AS x, timestamp(1) AS y, encode(a) AS z, 1 AS one FROM 't'")
+    assert len(wrong.warnings) == 3
+    assert wrong.evaluate(Message("t", b'{"a":"x"}', 0)) == b'{"one":1}'
+
+
+def test_it_knows_whether_the_client_is_asked_for() -> None:
+    assert rule("SELECT clientId() AS c FROM 't'").uses_client_id
+    assert not rule("SELECT topic() AS c FROM 't'").uses_client_id
+    known = rule("SELECT clientid() AS c FROM 't'").evaluate(Message("t", b"{}", 0, "dev-1"))
+    assert known == b'{"c":"dev-1"}'
+
+
+def test_a_dotted_alias_does_not_change_the_message() -> None:
+    changing = rule("SELECT a AS x, 1 AS x.new, a AS again FROM 't'")
+    assert changing.evaluate(Message("t", b'{"a":{"b":2}}', 0)) == (
+        b'{"x":{"b":2,"new":1},"again":{"b":2}}'
+    )
+
+
+def test_what_is_nested_too_deeply_is_unfit() -> None:
+    deep = b'{"a":' + b"[" * 900 + b"]" * 900 + b',"b":' + b"[" * 900 + b"]" * 900 + b"}"
+    result = rule("SELECT a FROM 't' WHERE a = b").evaluate(Message("t", deep, 0))
+    assert isinstance(result, Unfit | bytes)
+
+
+@given(EXPRESSIONS, st.binary(max_size=20) | st.sampled_from([
+    b'{"a":1,"b":[{"c":"x"},{"c":2.5}]}', b'{"a":"7","b":{"c":[1,null]}}', b"[]", b"{}",
+]))  # fmt: skip
+def test_evaluation_never_fails(expression: str, payload: bytes) -> None:
+    try:
+        compiled = rule(f"SELECT {expression} AS x FROM 't' WHERE TRUE OR {expression}")
+    except BellwireError:
+        return  # nested too deeply, say
+    assert isinstance(compiled.evaluate(Message("t/u", payload, 1)), bytes | Unfit)

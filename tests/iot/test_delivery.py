@@ -1,0 +1,562 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import orjson
+import pytest
+
+from bellwire.definition.model import TopicRule
+from bellwire.errors import (
+    BusError,
+    CallerError,
+    NotFoundError,
+    Place,
+    TooManyRequestsError,
+)
+from bellwire.iot.delivery import Delivery
+from bellwire.iot.rules import compile_rule
+from bellwire.limits import Limits
+
+
+class Result(NamedTuple):
+    payload: bytes = b"null"
+    error: str | None = None
+
+
+FAILED = Result(b'{"errorMessage":"no"}', "Unhandled")
+
+
+class FakeEvent:
+    """An event of a broker that notes what it is told."""
+
+    def __init__(self, topic: str, payload: bytes, *, durable: bool = True) -> None:
+        self.topic = topic
+        self.payload = payload
+        self.timestamp_ms = 1_700_000_000_000
+        self.durable = durable
+        self.said: list[str] = []
+
+    def done(self) -> None:
+        self.said.append("done")
+
+    def in_progress(self) -> None:
+        self.said.append("in progress")
+
+    @property
+    def is_done(self) -> bool:
+        return self.said.count("done") == 1
+
+
+class Call(NamedTuple):
+    function: str
+    event: Any
+    request_id: str
+    future: asyncio.Future[Any]
+
+
+class Functions:
+    """Functions that end when a test says so, or as the plan says: a result or an error each."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.plan: list[Result | CallerError] = []
+
+    def invoke(self, function: str, event: bytes, request_id: str) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        outcome = self.plan.pop(0) if self.plan else None
+        if isinstance(outcome, CallerError):
+            raise outcome
+        self.calls.append(Call(function, orjson.loads(event), request_id, future))
+        if outcome is not None:
+            future.set_result(outcome)
+        return future
+
+    @property
+    def numbers(self) -> list[int]:
+        return [call.event["n"] for call in self.calls]
+
+
+class Cemetery:
+    """Takes dead letters; fails as often as told first."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[str, bytes, dict[str, str]]] = []
+        self.failures = 0
+
+    async def bury(self, rule: str, payload: bytes, headers: Mapping[str, str]) -> None:
+        await asyncio.sleep(0)
+        if self.failures:
+            self.failures -= 1
+            raise BusError("NATS is away", retryable=True)
+        self.letters.append((rule, payload, dict(headers)))
+
+
+class Bench:
+    """A delivery with everything around it in a test's hands."""
+
+    def __init__(self, sql: str, **bounds: float) -> None:
+        self.functions = Functions()
+        self.cemetery = Cemetery()
+        self._ids = 0
+        rule = TopicRule(
+            name="rule",
+            sql=sql,
+            sql_version="2016-03-23",
+            function="notify",
+            enabled=True,
+            description="",
+            sql_place=Place("serverless.yml", 1, 1),
+        )
+        limits = replace(Limits(retry_delay_s=0.02), **bounds)  # type: ignore[arg-type]  # ints too
+        self.delivery = Delivery(
+            compile_rule(rule),
+            invoke=self.functions.invoke,
+            bury=self.cemetery.bury,
+            request_id=self._next_id,
+            limits=limits,
+        )
+
+    def _next_id(self) -> str:
+        self._ids += 1
+        return f"request-{self._ids}"
+
+    def take(self, topic: str, number: int = 0, *, durable: bool = True) -> FakeEvent:
+        event = FakeEvent(topic, b'{"n":%d}' % number, durable=durable)
+        self.delivery.take(event)
+        return event
+
+    def statistics(self) -> dict[str, int]:
+        """Return the figures that are not 0."""
+        return {name: n for name, n in self.delivery.statistics()._asdict().items() if n}
+
+
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture
+def bench() -> MakeBench:
+    def make(sql: str = "SELECT * FROM 'a/+'", **bounds: float) -> Bench:
+        return Bench(sql, **bounds)
+
+    return make
+
+
+async def turns(count: int = 3) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  # what it waits for has no event of its own
+            await asyncio.sleep(0.001)
+
+
+# The plain way
+
+
+def test_an_event_becomes_an_invocation_and_is_done_when_that_has_ended(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench("SELECT topic(2) AS device, n FROM 'a/+'")
+        event = b.take("a/pump", 7)
+        (call,) = b.functions.calls
+        assert call[:3] == ("notify", {"device": "pump", "n": 7}, "request-1")
+        await turns()
+        assert event.said == []
+        assert b.statistics() == {"received": 1, "running": 1}
+        call.future.set_result(Result())
+        await turns()
+        assert event.said == ["done"]
+        assert b.statistics() == {"received": 1, "delivered": 1}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("sql", "payload"),
+    [
+        ("SELECT * FROM 'a/+' WHERE n > 5", b'{"n":5}'),
+        ("SELECT * FROM 'a/+' WHERE missing = 1", b'{"n":5}'),
+    ],
+)
+def test_an_event_that_does_not_match_is_done_at_once_and_quietly(
+    bench: MakeBench, sql: str, payload: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        b = bench(sql)
+        event = FakeEvent("a/b", payload)
+        b.delivery.take(event)
+        assert event.is_done
+        assert b.functions.calls == []
+        assert b.statistics() == {"received": 1, "unmatched": 1}
+
+    asyncio.run(main())
+    assert caplog.records == []
+
+
+def test_an_event_that_no_function_can_take_is_done_and_told(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        b = bench()
+        event = FakeEvent("a/b", b"\xff not JSON")
+        b.delivery.take(event)
+        assert event.is_done
+        assert b.functions.calls == []
+
+    asyncio.run(main())
+    (record,) = caplog.records
+    assert record.getMessage().startswith("rule rule, topic a/b: ")
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "topic"), [("a/*", "a/b"), ("a/>", "a/b"), ("#", "$x/y"), ("+/y", "$x/y")]
+)
+def test_what_the_broker_offers_beyond_the_filter_is_passed_over(
+    bench: MakeBench, topic_filter: str, topic: str
+) -> None:
+    async def main() -> None:
+        b = bench(f"SELECT * FROM '{topic_filter}'")
+        event = b.take(topic)
+        assert event.is_done
+        assert b.functions.calls == []
+        assert b.statistics() == {}
+
+    asyncio.run(main())
+
+
+# Order
+
+
+def test_events_of_a_topic_go_one_after_the_other_many_topics_at_once(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench()
+        for number, topic in enumerate(["a/x", "a/x", "a/y", "a/x", "a/y", "a/z"]):
+            b.take(topic, number)
+        assert b.functions.numbers == [0, 2, 5]
+        assert b.statistics() == {"received": 6, "running": 3, "waiting": 3}
+        b.functions.calls[1].future.set_result(Result())
+        await turns()
+        assert b.functions.numbers == [0, 2, 5, 4]
+        b.functions.calls[0].future.set_result(Result())
+        await turns()
+        assert b.functions.numbers == [0, 2, 5, 4, 1]
+        for _ in range(3):
+            for call in b.functions.calls:
+                if not call.future.done():
+                    call.future.set_result(Result())
+            await turns()
+        assert b.functions.numbers == [0, 2, 5, 4, 1, 3]
+        assert b.statistics() == {"received": 6, "delivered": 6}
+
+    asyncio.run(main())
+
+
+def test_a_retry_holds_back_what_follows_on_its_topic_only(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench()
+        b.functions.plan = [FAILED]
+        b.take("a/x", 1)
+        b.take("a/x", 2)
+        b.take("a/y", 3)
+        await turns()
+        assert b.functions.numbers == [1, 3]
+        await until(lambda: len(b.functions.calls) == 3)
+        assert b.functions.numbers == [1, 3, 1]
+        b.functions.calls[2].future.set_result(Result())
+        await turns()
+        assert b.functions.numbers == [1, 3, 1, 2]
+
+    asyncio.run(main())
+
+
+def test_a_thousand_events_that_end_at_once_do_not_recurse(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench()
+        b.functions.plan = [Result()] * 3000
+        events = [b.take("a/x", number) for number in range(3000)]
+        await until(lambda: all(event.is_done for event in events))
+        assert b.functions.numbers == list(range(3000))
+
+    asyncio.run(main())
+
+
+# Failures
+
+
+def test_a_failure_is_tried_again_with_growing_pauses_then_set_aside(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        b = bench(function_retries=2, retry_delay_s=0.04)
+        loop = asyncio.get_running_loop()
+        starts: list[float] = []
+        invoke = b.functions.invoke
+
+        def timed(function: str, event: bytes, request_id: str) -> asyncio.Future[Any]:
+            starts.append(loop.time())
+            return invoke(function, event, request_id)
+
+        b.delivery._invoke = timed
+        b.functions.plan = [FAILED, FAILED, FAILED, Result()]
+        event = b.take("a/x", 1)
+        b.take("a/x", 2)
+        await until(lambda: event.is_done)
+        await turns()
+        first, second = starts[1] - starts[0], starts[2] - starts[1]
+        assert 0.035 < first < 0.075 < second < 0.3
+        assert b.cemetery.letters == [
+            (
+                "rule",
+                b'{"n":1}',
+                {
+                    "Bellwire-Rule": "rule",
+                    "Bellwire-Topic": "a/x",
+                    "Bellwire-Attempts": "3",
+                    "Bellwire-Reason": '{"errorMessage":"no"}',
+                },
+            )
+        ]
+        assert len({call.request_id for call in b.functions.calls}) == 4
+        assert b.functions.numbers == [1, 1, 1, 2]
+        assert b.statistics() == {
+            "received": 2,
+            "delivered": 1,
+            "retried": 2,
+            "dead_lettered": 1,
+        }
+
+    asyncio.run(main())
+    (record,) = caplog.records
+    assert "function notify failed on an event of topic a/x, 3 attempts" in record.getMessage()
+
+
+def test_a_second_try_that_succeeds_is_delivered(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench()
+        b.functions.plan = [FAILED, Result()]
+        event = b.take("a/x")
+        await until(lambda: event.is_done)
+        assert b.cemetery.letters == []
+        assert b.statistics() == {"received": 1, "delivered": 1, "retried": 1}
+
+    asyncio.run(main())
+
+
+def test_without_retries_the_first_failure_is_the_last(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench(function_retries=0)
+        b.functions.plan = [FAILED]
+        event = b.take("a/x")
+        await until(lambda: event.is_done)
+        assert b.cemetery.letters[0][2]["Bellwire-Attempts"] == "1"
+
+    asyncio.run(main())
+
+
+def test_a_function_with_no_room_is_no_failed_attempt(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench(function_retries=0)
+        b.functions.plan = [*[TooManyRequestsError("full")] * 3, Result()]
+        event = b.take("a/x")
+        await until(lambda: event.is_done)
+        assert b.cemetery.letters == []
+        assert b.statistics() == {"received": 1, "delivered": 1}
+
+    asyncio.run(main())
+
+
+def test_a_function_that_cannot_be_called_is_not_tried_again(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench()
+        b.functions.plan = [NotFoundError("no function notify")]
+        event = b.take("a/x")
+        await until(lambda: event.is_done)
+        assert b.cemetery.letters[0][2]["Bellwire-Reason"] == "no function notify"
+        assert b.functions.calls == []
+
+    asyncio.run(main())
+
+
+def test_a_bug_in_an_invocation_is_told_and_the_topic_goes_on(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        b = bench()
+        first = b.take("a/x", 1)
+        b.take("a/x", 2)
+        b.functions.calls[0].future.set_exception(ZeroDivisionError("a bug"))
+        await until(lambda: first.is_done)
+        assert b.cemetery.letters[0][2]["Bellwire-Reason"] == "ZeroDivisionError('a bug')"
+        assert b.functions.numbers == [1, 2]
+
+    asyncio.run(main())
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_the_reason_is_one_bounded_line(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench(function_retries=0)
+        b.functions.plan = [Result(b"line 1\r\nBellwire-Rule: x\n\xff" + b"y" * 5000, "Unhandled")]
+        event = b.take("a/x")
+        await until(lambda: event.is_done)
+        reason = b.cemetery.letters[0][2]["Bellwire-Reason"]
+        assert reason.startswith("line 1 Bellwire-Rule: x �y")
+        assert len(reason) == 1000
+
+    asyncio.run(main())
+
+
+def test_an_event_is_not_done_before_its_dead_letter_is_stored(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        b = bench(function_retries=0, retry_delay_s=0.05)
+        b.cemetery.failures = 2
+        b.functions.plan = [FAILED]
+        event = b.take("a/x")
+        await asyncio.sleep(0.04)
+        assert event.said == []
+        assert b.statistics() == {"received": 1, "running": 1}
+        await until(lambda: event.is_done)
+        assert b.statistics() == {"received": 1, "dead_lettered": 1}
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(main())
+    assert [record.getMessage() for record in caplog.records[:2]] == [
+        "rule rule: NATS is away; trying again"
+    ] * 2
+
+
+# Bounds
+
+
+def dropped_lines(records: Sequence[logging.LogRecord]) -> list[int]:
+    return [
+        int(record.getMessage().split(": ")[1].split(" ")[0])
+        for record in records
+        if "events dropped so far" in record.getMessage()
+    ]
+
+
+def test_qos_0_beyond_the_bound_is_dropped_and_told_in_powers_of_two(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        b = bench(events_in_flight=3)
+        for number in range(13):
+            b.take("a/x", number, durable=False)
+        durable = b.take("a/x", 99)
+        assert b.statistics() == {"received": 14, "dropped": 10, "running": 1, "waiting": 3}
+        for _ in range(4):
+            b.functions.calls[-1].future.set_result(Result())
+            await turns()
+        assert b.functions.numbers == [0, 1, 2, 99]
+        assert durable.is_done
+        b.take("a/x", 100, durable=False)
+        assert b.functions.numbers[-1] == 100
+
+    asyncio.run(main())
+    assert dropped_lines(caplog.records) == [1, 2, 4, 8]
+    assert "eventsInFlight" in caplog.records[0].getMessage()
+
+
+# Keeping alive, stopping
+
+
+def test_events_in_hand_are_kept_alive_those_waiting_too(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench(redelivery_s=0.09)
+        running, waiting = b.take("a/x", 1), b.take("a/x", 2)
+        task = asyncio.create_task(b.delivery.keep_alive())
+        await until(lambda: waiting.said)
+        assert running.said[0] == waiting.said[0] == "in progress"
+        b.functions.calls[0].future.set_result(Result())
+        await turns()
+        told = len(running.said)
+        assert running.said[-1] == "done"
+        await asyncio.sleep(0.05)
+        assert len(running.said) == told
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
+def test_stop_waits_for_what_runs_and_leaves_what_waits_to_the_broker(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench()
+        running, waiting = b.take("a/x", 1), b.take("a/x", 2)
+        stopping = asyncio.create_task(b.delivery.stop())
+        await turns()
+        late = b.take("a/y", 3)
+        assert not stopping.done()
+        b.functions.calls[0].future.set_result(Result())
+        async with asyncio.timeout(1):
+            await stopping
+        assert running.said == ["done"]
+        assert waiting.said == late.said == []
+        assert b.functions.numbers == [1]
+        assert b.statistics() == {"received": 2, "delivered": 1}
+
+    asyncio.run(main())
+
+
+def test_stop_does_not_try_again_what_failed_and_leaves_it_to_the_broker(
+    bench: MakeBench,
+) -> None:
+    async def main() -> None:
+        b = bench(retry_delay_s=30)
+        b.functions.plan = [FAILED, TooManyRequestsError("full")]
+        failed, busy, running = (b.take(f"a/{number}", number) for number in range(3))
+        await turns()
+        stopping = asyncio.create_task(b.delivery.stop())
+        await turns()
+        b.functions.calls[-1].future.set_result(FAILED)
+        async with asyncio.timeout(1):
+            await stopping
+        assert failed.said == busy.said == running.said == []
+        assert b.functions.numbers == [0, 2]
+
+    asyncio.run(main())
+
+
+def test_stop_waits_for_a_dead_letter_on_its_way(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench(function_retries=0, retry_delay_s=0.02)
+        b.cemetery.failures = 2
+        b.functions.plan = [FAILED]
+        event = b.take("a/x")
+        await turns()
+        async with asyncio.timeout(1):
+            await b.delivery.stop()
+        assert event.is_done
+        assert len(b.cemetery.letters) == 1
+
+    asyncio.run(main())
+
+
+def test_an_invocation_that_is_cancelled_leaves_its_event_to_the_broker(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench()
+        event = b.take("a/x", 1)
+        b.take("a/x", 2)
+        b.functions.calls[0].future.cancel()
+        await turns()
+        assert event.said == []
+        assert b.functions.numbers == [1, 2]
+
+    asyncio.run(main())
+
+
+def test_stop_with_nothing_in_hand_ends_at_once(bench: MakeBench) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(1):
+            await bench().delivery.stop()
+
+    asyncio.run(main())
