@@ -86,12 +86,13 @@ class Cemetery:
     def __init__(self) -> None:
         self.letters: list[tuple[str, bytes, dict[str, str]]] = []
         self.failures = 0
+        self.retryable = True
 
     async def bury(self, rule: str, payload: bytes, headers: Mapping[str, str]) -> None:
         await asyncio.sleep(0)
         if self.failures:
             self.failures -= 1
-            raise BusError("NATS is away", retryable=True)
+            raise BusError("NATS is away", retryable=self.retryable)
         self.letters.append((rule, payload, dict(headers)))
 
 
@@ -430,6 +431,24 @@ def test_an_event_is_not_done_before_its_dead_letter_is_stored(
     assert [record.getMessage() for record in caplog.records[:2]] == [
         "rule rule: NATS is away; trying again"
     ] * 2
+
+
+def test_an_event_whose_dead_letter_can_never_be_stored_is_lost_and_said_so(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        b = bench(function_retries=0)
+        b.cemetery.failures = 1
+        b.cemetery.retryable = False
+        b.functions.plan = [FAILED]
+        event = b.take("a/x")
+        await until(lambda: event.is_done)
+        assert b.cemetery.letters == []
+        assert b.statistics() == {"received": 1}
+
+    asyncio.run(main())
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+    assert "the event is lost" in caplog.records[1].getMessage()
 
 
 # Bounds

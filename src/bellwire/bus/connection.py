@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import SlowConsumerError
+from nats.errors import MaxPayloadError, SlowConsumerError
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -29,7 +29,7 @@ from nats.js.api import (
     DiscardPolicy,
     StreamConfig,
 )
-from nats.js.errors import NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError
 
 from bellwire.bus.subjects import (
     MESSAGES_PREFIX,
@@ -233,7 +233,7 @@ class Bus:
             event = self._durable_event(message)
             if event is None:
                 return
-            if source.is_wild and event.topic.startswith("$"):
+            if (source.is_wild and event.topic.startswith("$")) or self._is_too_large(event):
                 event.done()
             else:
                 source.on_event(event)
@@ -260,16 +260,16 @@ class Bus:
             qos = (message.headers or {}).get(QOS_HEADER, "0")
             if qos != "0" or message.subject.startswith(hidden):
                 return
-            source.on_event(
-                Event(
-                    self,
-                    topic=topic_of(message.subject),
-                    payload=message.data,
-                    timestamp_ms=time.time_ns() // 1_000_000,
-                    reply="",
-                    redelivered=False,
-                )
+            event = Event(
+                self,
+                topic=topic_of(message.subject),
+                payload=message.data,
+                timestamp_ms=time.time_ns() // 1_000_000,
+                reply="",
+                redelivered=False,
             )
+            if not self._is_too_large(event):
+                source.on_event(event)
 
         await self._client.subscribe(
             subject_of(source.topic_filter),
@@ -290,6 +290,20 @@ class Bus:
             reply=message.reply,
             redelivered=metadata.num_delivered > 1,
         )
+
+    def _is_too_large(self, event: Event) -> bool:
+        # The server refuses what is far too large. Up to that there is room for the headers of a
+        # dead letter, which a device must not use up.
+        size, limit = len(event.payload), self._limits.mqtt_payload_bytes
+        if size > limit:
+            log.warning(
+                "a message of %d bytes on topic %s is dropped: custom.bellwire.limits."
+                "mqttPayloadBytes allows %d",
+                size,
+                event.topic[:256],
+                limit,
+            )
+        return size > limit
 
     async def _drop_stale(self, wanted: set[str]) -> None:
         # The stream keeps a message until every consumer has it: one left behind by a rule that
@@ -338,7 +352,10 @@ class Bus:
                 f"bellwire.dead.{self._durable(rule)}", payload, headers=dict(headers)
             )
         except (TimeoutError, NatsError) as error:
-            raise BusError(f"a dead letter could not be stored: {error}", retryable=True) from None
+            raise BusError(
+                f"a dead letter could not be stored: {error}",
+                retryable=not isinstance(error, MaxPayloadError | BadRequestError),
+            ) from None
 
     async def _on_error(self, error: Exception) -> None:
         if self._js is None or (isinstance(error, OSError) and not self._client.is_connected):

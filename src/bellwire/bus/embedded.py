@@ -27,6 +27,8 @@ from bellwire.errors import StartError
 log = logging.getLogger("bellwire.bus")
 
 _STOP_S = 5.0
+_HEADER_ROOM = 16 * 1024
+"""Bytes above the largest payload, for the headers of a dead letter."""
 _RESTART_DELAYS_S = (0.1, 0.5, 2.0, 5.0)
 NODE_USER = "bellwire"
 """The user of the NATS port that may do everything; its password is in the settings."""
@@ -46,6 +48,7 @@ class ServerSettings:
     nats_port: int
     store_bytes: int
     sync_interval_s: float
+    payload_bytes: int = 128 * 1024
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     @property
@@ -205,7 +208,7 @@ listen: "127.0.0.1:{settings.nats_port}"
 log_file: "{settings.folder / "nats.log"}"
 logfile_size_limit: 10485760
 logfile_max_num: 2
-max_payload: 8388608
+max_payload: {settings.payload_bytes + _HEADER_ROOM}
 jetstream {{
   store_dir: "{settings.folder}"
   max_file_store: {settings.store_bytes}

@@ -24,6 +24,7 @@ from bellwire.limits import Limits
 log = logging.getLogger("bellwire.rules")
 
 _BUSY_DELAY_S = 0.05
+_HEADER_CHARACTERS = 1000
 
 
 class Event(Protocol):
@@ -212,29 +213,37 @@ class Delivery:
         rule, event = self.rule, job.event
         headers = {
             "Bellwire-Rule": rule.name,
-            "Bellwire-Topic": event.topic,
+            "Bellwire-Topic": event.topic[:_HEADER_CHARACTERS],
             "Bellwire-Attempts": str(job.attempts + 1),
-            "Bellwire-Reason": " ".join(reason.split())[:1000],
+            "Bellwire-Reason": " ".join(reason.split())[:_HEADER_CHARACTERS],
         }
-        while True:
-            try:
-                await self._bury(rule.name, event.payload, headers)
-                break
-            except UpstreamError as error:
-                log.error("rule %s: %s; trying again", rule.name, error.message)
-                await asyncio.sleep(self._limits.retry_delay_s)
-        self._dead_lettered += 1
+        is_stored = await self._store(headers, event)
+        self._dead_lettered += is_stored
         log.error(
-            "rule %s: function %s failed on an event of topic %s, %d attempts; the event is now "
-            "in the stream BELLWIRE_DEAD_LETTERS. Last answer: %s",
+            "rule %s: function %s failed on an event of topic %s, %d attempts; the event is %s. "
+            "Last answer: %s",
             rule.name,
             rule.function,
             event.topic,
             job.attempts + 1,
+            "now in the stream BELLWIRE_DEAD_LETTERS" if is_stored else "lost",
             reason[:500],
         )
         event.done()
         self._leave(job)
+
+    async def _store(self, headers: Mapping[str, str], event: Event) -> bool:
+        """Store a dead letter, trying until it works; False where it never will."""
+        while True:
+            try:
+                await self._bury(self.rule.name, event.payload, headers)
+                return True
+            except UpstreamError as error:
+                if not error.retryable:
+                    log.error("rule %s: %s", self.rule.name, error.message)
+                    return False
+                log.error("rule %s: %s; trying again", self.rule.name, error.message)
+            await asyncio.sleep(self._limits.retry_delay_s)
 
     def _leave(self, job: _Job) -> None:
         self._jobs.discard(job)
