@@ -22,7 +22,9 @@ MakeInbox = Callable[..., "Inbox"]
 Until = Callable[..., Awaitable[None]]
 
 
-def test_a_publish_arrives(start_broker: StartBroker, make_inbox: MakeInbox) -> None:
+def test_a_publish_arrives(
+    start_broker: StartBroker, make_inbox: MakeInbox, caplog: pytest.LogCaptureFixture
+) -> None:
     async def main() -> None:
         async with start_broker() as broker, broker.bus() as bus:
             inbox = make_inbox()
@@ -38,6 +40,7 @@ def test_a_publish_arrives(start_broker: StartBroker, make_inbox: MakeInbox) -> 
             assert (topics[b"\x00\xff"], topics[b"zero"]) == ("a/ü", "a/b.c")
 
     asyncio.run(main())
+    assert caplog.records == []
 
 
 def test_a_publish_does_not_wait_for_the_one_before(start_broker: StartBroker) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from types import TracebackType
 from typing import Self
 
@@ -79,6 +80,7 @@ class MqttPublisher:
             timeout=_TIMEOUT_S,
             socket_options=[_AT_ONCE],
         )
+        client.pending_calls_threshold = sys.maxsize  # each caller waits: many at once are fine
         try:
             await client.__aenter__()
         except aiomqtt.MqttError as error:
