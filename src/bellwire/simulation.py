@@ -131,7 +131,7 @@ class Tracker:
         self._longitude += degrees * math.sin(math.radians(self._heading)) / 0.667
         return {
             "speed": round(speed, 1),
-            "heading": round(self._heading),
+            "heading": round(self._heading) % 360,
             "location": {"lat": round(self._latitude, 5), "lon": round(self._longitude, 5)},
         }
 
