@@ -6,6 +6,7 @@ imports need nothing but the standard library, here and on AWS.
 
 from bellwire.notify.lists import InvalidNotifyList
 from bellwire.notify.sdk import Notifier
+from bellwire.notify.unavailable import NotifierUnavailable
 
 
-__all__ = ["InvalidNotifyList", "Notifier"]
+__all__ = ["InvalidNotifyList", "Notifier", "NotifierUnavailable"]

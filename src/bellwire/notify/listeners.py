@@ -10,7 +10,12 @@ import orjson
 from bellwire.errors import GoneError
 from bellwire.limits import Limits
 from bellwire.notify.index import Index
-from bellwire.notify.lists import ListBounds, notify_list_document, parse_notify_list
+from bellwire.notify.lists import (
+    ListBounds,
+    StoredList,
+    notify_list_document,
+    parse_notify_list,
+)
 from bellwire.notify.snapshot import Snapshot
 
 
@@ -53,7 +58,7 @@ class Listeners:
         self._snapshot = Snapshot(devices=limits.snapshot_devices)
         self._changes = self._pushes = 0
 
-    def set_notify_list(self, connection_id: str, notify_list: object) -> dict[str, object]:
+    def set_notify_list(self, connection_id: str, notify_list: object) -> StoredList:
         """Replace a connection's list; return it as stored, and the last known values.
 
         Raises InvalidNotifyList, and then the old list stays; GoneError where the connection is

@@ -8,7 +8,7 @@ parameters are joined: a list says what is wanted, not how often.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 
 class InvalidNotifyList(ValueError):
@@ -27,6 +27,13 @@ DEFAULT_BOUNDS = ListBounds()
 
 NotifyList = Mapping[str, tuple[str, ...] | None]
 """The parameters listened to, by device, in the order given; None means all of the device."""
+
+
+class StoredList(TypedDict):
+    """A notify list as stored, and the last known values of what it asks for."""
+
+    notify_list: list[dict[str, object]]
+    snapshot: list[dict[str, object]]
 
 
 def parse_notify_list(document: object, bounds: ListBounds = DEFAULT_BOUNDS) -> NotifyList:

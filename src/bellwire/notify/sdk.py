@@ -12,23 +12,13 @@ import os
 import socket
 import threading
 from collections.abc import Mapping
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol
 
-from bellwire.notify.lists import InvalidNotifyList
+from bellwire.notify.lists import InvalidNotifyList, StoredList
+from bellwire.notify.unavailable import NotifierUnavailable
 
 
 CHANNEL_VARIABLE = "BELLWIRE_NOTIFIER_FD"
-
-
-class StoredList(TypedDict):
-    """A notify list as stored, and the last known values of what it asks for."""
-
-    notify_list: list[dict[str, object]]
-    snapshot: list[dict[str, object]]
-
-
-class NotifierUnavailable(RuntimeError):
-    """The notifier cannot be reached, or is not set up; the text says what to do."""
 
 
 class Backend(Protocol):

@@ -1,0 +1,140 @@
+"""The bundled serverless.yml is a true one: the Serverless Framework takes it, and so do we."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from bellwire.definition import load_service
+
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "src" / "bellwire" / "templates" / "parameter_notifier"
+OSLS = ROOT / "tests" / "tools" / "node_modules" / ".bin" / "osls"
+RULE_SQL = "SELECT topic(2) AS device_id, * AS payload FROM 'devices/+/parameters'"
+HANDLERS = {
+    "WebsocketConnectHandler": "connect",
+    "WebsocketDisconnectHandler": "disconnect",
+    "WebsocketSetNotifyListHandler": "set_notify_list",
+    "NotifyParameter": "notify_parameter",
+}
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Package the application as its README says, with the real framework."""
+    if not OSLS.exists():
+        reason = "osls is not installed; to run this test: cd tests/tools && npm ci"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("service") / "app"
+    shutil.copytree(TEMPLATE, folder)
+    sdk = folder / "bellwire" / "notify"
+    shutil.copytree(ROOT / "src" / "bellwire" / "notify", sdk)
+    shutil.copy(ROOT / "src" / "bellwire" / "__init__.py", sdk.parent)
+    done = subprocess.run(
+        [str(OSLS), "package"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder.parent),
+            "AWS_ACCESS_KEY_ID": "none",
+            "AWS_SECRET_ACCESS_KEY": "none",
+        },
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / ".serverless"
+
+
+@pytest.fixture(scope="module")
+def resources(packaged: Path) -> dict[str, Any]:
+    template = json.loads((packaged / "cloudformation-template-update-stack.json").read_text())
+    found: dict[str, Any] = template["Resources"]
+    return found
+
+
+def of_type(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [each["Properties"] for each in resources.values() if each["Type"] == kind]
+
+
+def test_the_framework_makes_our_routes(resources: dict[str, Any]) -> None:
+    (api,) = of_type(resources, "AWS::ApiGatewayV2::Api")
+    assert api["RouteSelectionExpression"] == "$request.body.action"
+    routes = {
+        route["RouteKey"]: route.get("RouteResponseSelectionExpression")
+        for route in of_type(resources, "AWS::ApiGatewayV2::Route")
+    }
+    assert routes == {"$connect": None, "$disconnect": None, "set_notify_list": "$default"}
+    (response,) = of_type(resources, "AWS::ApiGatewayV2::RouteResponse")
+    assert response["RouteResponseKey"] == "$default"
+
+
+def test_the_framework_makes_our_functions(resources: dict[str, Any]) -> None:
+    functions = {
+        function["FunctionName"].rpartition("-")[2]: function
+        for function in of_type(resources, "AWS::Lambda::Function")
+    }
+    assert {name: function["Handler"] for name, function in functions.items()} == {
+        name: f"subscribers/websocket_event_handler.{handler}" for name, handler in HANDLERS.items()
+    }
+    for function in functions.values():
+        variables = function["Environment"]["Variables"]
+        assert variables["NOTIFIER_TABLE"] == {"Ref": "NotifierTable"}
+        assert "execute-api" in str(variables["NOTIFIER_ENDPOINT"])
+
+
+def test_the_framework_makes_our_rule(resources: dict[str, Any]) -> None:
+    (rule,) = of_type(resources, "AWS::IoT::TopicRule")
+    payload = rule["TopicRulePayload"]
+    assert rule["RuleName"] == "notify_parameter_dev"
+    assert payload["Sql"] == RULE_SQL
+    assert payload["AwsIotSqlVersion"] == "2016-03-23"
+    assert payload["RuleDisabled"] is False
+
+
+def test_the_package_holds_the_handlers_and_the_sdk(packaged: Path) -> None:
+    with ZipFile(packaged / "parameter-notifier.zip") as archive:
+        names = set(archive.namelist())
+    assert {
+        "subscribers/websocket_event_handler.py",
+        "bellwire/__init__.py",
+        "bellwire/notify/__init__.py",
+        "bellwire/notify/sdk.py",
+        "bellwire/notify/aws.py",
+        "bellwire/notify/lists.py",
+    } <= names
+    assert not any(name.startswith("bellwire/templates") for name in names)
+
+
+def test_we_read_the_same() -> None:
+    service = load_service(TEMPLATE, env={})
+    assert {route.route_key: route.two_way for route in service.api.routes} == {
+        "$connect": False,
+        "$disconnect": False,
+        "set_notify_list": True,
+    }
+    assert {
+        key: function.handler.rpartition(".")[2] for key, function in service.functions.items()
+    } == HANDLERS
+    (rule,) = service.rules
+    assert (rule.name, rule.sql, rule.sql_version) == (
+        "notify_parameter_dev",
+        RULE_SQL,
+        "2016-03-23",
+    )
+    variables = service.functions["NotifyParameter"].environment
+    assert variables["NOTIFIER_TABLE"] == "parameter-notifier-dev"
+    assert variables["NOTIFIER_ENDPOINT"] == (
+        f"https://{service.api.api_id}.execute-api.us-east-1.amazonaws.com/dev"
+    )
