@@ -95,6 +95,11 @@ class NodeBackend:
         )
         return pushed
 
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._reader.close()
+        self._socket.close()
+
     def _call(self, **call: object) -> Any:
         line = json.dumps(call, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         with self._lock:

@@ -1,0 +1,96 @@
+"""The node's end of the SDK's socket: lines in any pieces, answers in order, bad calls answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from bellwire.notify.channel import LINE_BYTES, NotifierChannel
+from bellwire.notify.listeners import Listeners
+
+
+class Transport(asyncio.Transport):
+    """A transport that remembers what was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.is_aborted = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+def attach(listeners: Listeners) -> tuple[NotifierChannel, Transport]:
+    channel, transport = NotifierChannel(listeners), Transport()
+    channel.connection_made(transport)
+    return channel, transport
+
+
+def answers(transport: Transport) -> list[Any]:
+    return [json.loads(line) for line in transport.written.splitlines()]
+
+
+CALLS = [
+    {"call": "set_notify_list", "connection_id": "one", "notify_list": [{"device_id": "d"}]},
+    {"call": "notify", "device_id": "d", "value": {"a": 1}, "timestamp": 7},
+    {"call": "notify", "device_id": "d", "value": {"a": 1}, "timestamp": None},
+    {"call": "forget", "connection_id": "one"},
+    {"call": "notify", "device_id": "d", "value": {"a": 1}},
+]
+ANSWERS = [
+    {"ok": {"notify_list": [{"device_id": "d"}], "snapshot": []}},
+    {"ok": 1},
+    {"ok": 1},
+    {"ok": None},
+    {"ok": 0},
+]
+
+
+@pytest.mark.parametrize("size", [1, 7, 50, 10_000])
+def test_calls_are_answered_in_order_in_whatever_pieces_they_come(
+    listeners: Listeners, size: int
+) -> None:
+    channel, transport = attach(listeners)
+    data = b"".join(json.dumps(call).encode() + b"\n" for call in CALLS)
+    for start in range(0, len(data), size):
+        channel.data_received(data[start : start + size])
+    assert answers(transport) == ANSWERS
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"not json", "BadRequestError"),
+        (b"[]", "BellwireError"),
+        (b'{"call":"drop_tables"}', "BellwireError"),
+        (b'{"call":"notify","device_id":"d","value":3}', "BellwireError"),
+        (b'{"call":"notify","device_id":"d","value":{"a":NaN}}', "BadRequestError"),
+        (
+            b'{"call":"set_notify_list","connection_id":"one","notify_list":3}',
+            "InvalidNotifyList",
+        ),
+        (b'{"call":"set_notify_list","connection_id":"x","notify_list":[]}', "GoneError"),
+    ],
+)
+def test_a_bad_call_is_answered_and_the_next_one_works(
+    listeners: Listeners, line: bytes, code: str
+) -> None:
+    channel, transport = attach(listeners)
+    channel.data_received(line + b'\n{"call":"forget","connection_id":"one"}\n')
+    first, second = answers(transport)
+    assert first["error"]["code"] == code
+    assert second == {"ok": None}
+
+
+def test_a_call_without_end_is_cut_off(listeners: Listeners) -> None:
+    channel, transport = attach(listeners)
+    for _ in range(LINE_BYTES // 65_536 + 2):
+        channel.data_received(b"x" * 65_536)
+    assert transport.is_aborted

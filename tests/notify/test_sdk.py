@@ -1,0 +1,124 @@
+"""The SDK: the same answers here and on AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bellwire.notify import InvalidNotifyList, Notifier, NotifierUnavailable
+from bellwire.notify.sdk import Backend
+
+
+if TYPE_CHECKING:
+    from tests.notify.conftest import Sockets
+
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+
+
+def test_listen_change_forget(backend: Backend, sockets: Sockets) -> None:
+    entry = {"device_id": "d", "parameters": ["t", "b.level"]}
+    assert backend.set_notify_list("one", [entry]) == {"notify_list": [entry], "snapshot": []}
+    assert backend.notify("d", {"t": 21.7, "h": 1, "b": {"level": 80}}, 5) == 1
+    assert backend.notify("d", {"h": 2}, 6) == 0
+    assert [json.loads(frame) for frame in sockets.frames["one"]] == [
+        {
+            "event": "parameters",
+            "device_id": "d",
+            "value": {"t": 21.7, "b.level": 80},
+            "timestamp": 5,
+        }
+    ]
+    backend.forget("one")
+    assert backend.notify("d", {"t": 1}, 7) == 0
+
+
+def test_a_list_is_replaced_and_gets_what_is_known(backend: Backend, sockets: Sockets) -> None:
+    backend.notify("d", {"a": 1, "n": {"x": 1.5}}, 5)
+    backend.notify("d", {"n": {"y": "ü"}}, 4)
+    backend.set_notify_list("one", [{"device_id": "d"}, {"device_id": "e"}])
+    stored = backend.set_notify_list("one", [{"device_id": "d"}, {"device_id": "f"}])
+    assert stored["snapshot"] == [
+        {"device_id": "d", "value": {"a": 1, "n": {"x": 1.5, "y": "ü"}}, "timestamp": 5}
+    ]
+    assert backend.notify("e", {"a": 1}, 6) == 0
+    assert backend.notify("f", {"a": 1}, 6) == 1
+
+
+def test_two_who_listen_to_one_device(backend: Backend, sockets: Sockets) -> None:
+    backend.set_notify_list("one", [{"device_id": "d", "parameters": ["a"]}])
+    backend.set_notify_list("two", [{"device_id": "d"}])
+    assert backend.notify("d", {"a": 1, "b": 2}, 5) == 2
+    values = {name: json.loads(frames[0])["value"] for name, frames in sockets.frames.items()}
+    assert values == {"one": {"a": 1}, "two": {"a": 1, "b": 2}}
+
+
+def test_frames_are_the_same_to_the_byte(backend: Backend, sockets: Sockets) -> None:
+    backend.set_notify_list("one", [{"device_id": "d"}])
+    backend.notify("d", {"t": 21.5, "s": "ü", "n": None, "l": [1, {"x": True}]}, 5)
+    assert sockets.frames["one"] == [
+        '{"event":"parameters","device_id":"d",'
+        '"value":{"t":21.5,"s":"ü","n":null,"l":[1,{"x":true}]},"timestamp":5}'.encode()
+    ]
+
+
+def test_a_refused_list_leaves_the_old_one(backend: Backend) -> None:
+    backend.set_notify_list("one", [{"device_id": "d"}])
+    with pytest.raises(InvalidNotifyList, match=r"^notify_list\[0\]\.device_id: expected"):
+        backend.set_notify_list("one", [{"device_id": ""}])
+    assert backend.notify("d", {"a": 1}, 5) == 1
+
+
+def test_a_connection_that_left_is_no_listener(backend: Backend, sockets: Sockets) -> None:
+    backend.set_notify_list("one", [{"device_id": "d"}, {"device_id": "e"}])
+    del sockets.frames["one"]
+    assert backend.notify("d", {"a": 1}, 5) == 0
+    assert backend.notify("e", {"a": 1}, 5) == 0
+
+
+def test_a_device_of_many_listeners(backend: Backend, sockets: Sockets) -> None:
+    names = [f"c{number}" for number in range(60)]
+    for name in names:
+        sockets.frames[name] = []
+        backend.set_notify_list(name, [{"device_id": f"d{number}"} for number in range(3)])
+    assert backend.notify("d1", {"a": "x" * 3000}, 5) == 60
+
+
+def test_threads_share_a_notifier(backend: Backend, sockets: Sockets) -> None:
+    backend.set_notify_list("one", [{"device_id": "d"}])
+    threads = [
+        threading.Thread(target=backend.notify, args=("d", {"a": number}, number))
+        for number in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    values = {json.loads(frame)["value"]["a"] for frame in sockets.frames["one"]}
+    assert values == set(range(8))
+
+
+def test_without_a_node_and_without_aws_it_says_what_to_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("BELLWIRE_NOTIFIER_FD", "NOTIFIER_TABLE", "NOTIFIER_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(NotifierUnavailable, match="NOTIFIER_TABLE and NOTIFIER_ENDPOINT"):
+        Notifier()
+
+
+def test_a_handler_imports_the_standard_library_only() -> None:
+    script = (
+        "import sys; before = set(sys.modules); import bellwire.notify; "
+        "names = {name.partition('.')[0] for name in set(sys.modules) - before}; "
+        "print(sorted(names - sys.stdlib_module_names), 'asyncio' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert done.stdout == "['bellwire'] False\n"
