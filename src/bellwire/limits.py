@@ -92,6 +92,7 @@ class Limits:
     snapshot_devices: int = 100_000
     """Devices whose last values are kept; the one silent longest goes first. Ours."""
 
+
 # The files of a service. Not part of Limits: they hold before the file that could set them is read.
 DEFINITION_BYTES = 1024 * 1024
 """Largest serverless.yml or file that it names, and longest text a variable may build. Ours."""

@@ -45,15 +45,15 @@ def set_notify_list(event: Document, context: object) -> Document:
 
 def notify_parameter(event: Document, context: object) -> int:
     """The topic rule: push a device's update to those who listen; return how many they are."""
-    device_id, payload = event["device_id"], event.get("payload")  # none where it is no JSON
-    value = payload.get("value") if isinstance(payload, dict) else None
-    if not isinstance(value, dict):
+    device_id = event["device_id"]
+    payload = event.get("payload")  # none where the message is no JSON
+    if not isinstance(payload, dict) or not isinstance(payload.get("value"), dict):
         # Trying again cannot help: say so, and be done with the event.
         logger.warning(
             'device %s: expected {"value": {"name": …}}, got %.200s', device_id, json.dumps(payload)
         )
         return 0
-    return notifier.notify(device_id, value, _timestamp(payload.get("timestamp")))
+    return notifier.notify(device_id, payload["value"], _timestamp(payload.get("timestamp")))
 
 
 def _timestamp(given: object) -> int | None:
