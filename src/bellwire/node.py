@@ -201,6 +201,7 @@ class Node:
         self._socket = self._listen()
         functions = self._functions = self._make_functions()
         await asyncio.gather(self._start_bus(), functions.start())
+        await self._bus.check_alone(delivery.rule.name for delivery in self._deliveries)
         await self._bus.listen(
             RuleSource(delivery.rule.name, delivery.rule.topic_filter.text, delivery.take)
             for delivery in self._deliveries
@@ -260,6 +261,11 @@ class Node:
         if settings.nats_url is None:
             await self._start_embedded()
         else:
+            if not settings.mqtt_port:
+                raise StartError(
+                    "with --nats the MQTT port of that server must be named",
+                    hint="add --mqtt-port 1883, or what its mqtt { } block says",
+                )
             self._nats_url = settings.nats_url
             self._mqtt = (urlsplit(settings.nats_url).hostname or "127.0.0.1", settings.mqtt_port)
             await self._bus.connect(settings.nats_url, within_s=_START_S)

@@ -25,10 +25,10 @@ START_S = 20.0
 class Node:
     """`bellwire run` in a folder of its own; stopped, or found dead, by the fixture."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, mqtt_port: int = 0) -> None:
         self.folder = folder
         self.log = folder / "node.log"
-        self._arguments = arguments
+        self._arguments = (*arguments, "--mqtt-port", str(mqtt_port))
         self._ready_file = folder / "ready.json"
         self.start()
 
@@ -36,7 +36,7 @@ class Node:
         self._ready_file.unlink(missing_ok=True)
         command = [
             sys.executable, "-m", "bellwire", "run", *self._arguments,
-            "--port", "0", "--mqtt-port", "0", "--ready-file", str(self._ready_file),
+            "--port", "0", "--ready-file", str(self._ready_file),
         ]  # fmt: skip
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
@@ -163,7 +163,9 @@ def is_alive(pid: int) -> bool:
 
 
 class StartNode(Protocol):
-    def __call__(self, *arguments: str, service: dict[str, str] | None = None) -> Node: ...
+    def __call__(
+        self, *arguments: str, service: dict[str, str] | None = None, mqtt_port: int = 0
+    ) -> Node: ...
 
 
 @pytest.fixture
@@ -171,12 +173,12 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
     """Start a node: of the bundled application, or of a service given as files by name."""
     nodes: list[Node] = []
 
-    def start(*arguments: str, service: dict[str, str] | None = None) -> Node:
+    def start(*arguments: str, service: dict[str, str] | None = None, mqtt_port: int = 0) -> Node:
         folder = tmp_path / f"node-{len(nodes)}"
         folder.mkdir()
         for name, text in (service or {}).items():
             (folder / name).write_text(text)
-        node = Node(folder, *arguments)
+        node = Node(folder, *arguments, mqtt_port=mqtt_port)
         nodes.append(node)
         return node
 

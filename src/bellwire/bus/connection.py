@@ -190,7 +190,9 @@ class Bus:
         """
         sources = list(sources)
         try:
-            await self._drop_stale({self._durable(source.rule) for source in sources})
+            wanted = {self._durable(source.rule) for source in sources}
+            consumers = await self._consumers()
+            await self._drop_stale(consumers, wanted)
             for source in sources:
                 await self._listen_durable(source)
                 await self._listen_plain(source)
@@ -203,6 +205,18 @@ class Bus:
             ) from None
         except NatsError as error:
             raise BusError(f"NATS refused to serve the rules: {error}", retryable=True) from None
+
+    async def check_alone(self, rules: Iterable[str]) -> None:
+        """Raise BusError where another node already serves one of these rules."""
+        wanted = {self._durable(rule) for rule in rules}
+        with suppress(NotFoundError):  # `listen` says what is missing
+            for info in await self._consumers():
+                if info.name in wanted and info.push_bound:
+                    raise BusError(
+                        "another node serves this service and stage on the same NATS",
+                        retryable=False,
+                        hint="stop it, or use another --stage: this version has one node for each",
+                    )
 
     def reply(self, subject: str, verdict: bytes) -> None:
         """Queue an acknowledgement; all of one turn of the loop go out together."""
@@ -305,10 +319,10 @@ class Bus:
             )
         return size > limit
 
-    async def _drop_stale(self, wanted: set[str]) -> None:
+    async def _drop_stale(self, consumers: Iterable[ConsumerInfo], wanted: set[str]) -> None:
         # The stream keeps a message until every consumer has it: one left behind by a rule that
         # is gone would fill the disk.
-        for info in await self._consumers():
+        for info in consumers:
             # The name of a rule has no hyphen; a scope may have, and be the start of another's.
             prefix, _, rule = info.name.rpartition("-")
             if prefix + "-" == self._durable("") and info.name not in wanted:
