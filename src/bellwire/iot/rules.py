@@ -11,13 +11,12 @@ import orjson
 
 from bellwire.definition.model import TopicRule
 from bellwire.errors import BadRequestError, SqlSyntaxError, UnsupportedFeatureError
-from bellwire.iot.sql.compiler import Compiled, Scope, compile_statement
+from bellwire.iot.sql.compiler import NEWEST, OLDEST, Compiled, Scope, compile_statement
 from bellwire.iot.sql.parser import parse_statement
 from bellwire.iot.sql.values import UNDEFINED, Value, to_boolean, to_json
 from bellwire.iot.topics import TopicFilter
 
 
-_OLDEST, _NEWEST = "2015-10-08", "2016-03-23"
 NO_CLIENT = "n/a"
 """What `clientid()` gives where the publisher is not known, as on AWS for one without MQTT."""
 
@@ -107,7 +106,7 @@ def compile_rule(definition: TopicRule) -> Rule:
         )
     try:
         topic_filter = TopicFilter.parse(statement.source)
-        compiled = compile_statement(statement, sql)
+        compiled = compile_statement(statement, sql, definition.sql_version)
     except BadRequestError as error:
         raise SqlSyntaxError(
             error.message,
@@ -125,11 +124,11 @@ def compile_rule(definition: TopicRule) -> Rule:
 
 
 def _warnings(definition: TopicRule, compiled: Compiled) -> tuple[str, ...]:
-    if definition.sql_version != _OLDEST or not compiled.newer:
+    if definition.sql_version != OLDEST or not compiled.newer:
         return compiled.warnings
     newer = (
-        f"{', '.join(compiled.newer)}: not in version {_OLDEST}, which is AWS's default; set "
-        f"sqlVersion: '{_NEWEST}'"
+        f"{', '.join(compiled.newer)}: not in version {OLDEST}, which is AWS's default; set "
+        f"sqlVersion: '{NEWEST}'"
     )
     return (newer, *compiled.warnings)
 

@@ -37,3 +37,13 @@ SELECT a * a AS square FROM 'test/topic';
 SELECT 99999999999999999999 AS big FROM 'test/topic';
 {};
 {"big":99999999999999999999};
+
+-- https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-func-cast
+SELECT temperature, humidity, cast(light as double) as newLight FROM 'test/test4';
+{"temperature":23.07,"humidity":49.9397,"light":5.0};
+{"temperature":23.07,"humidity":49.9397,"newLight":5};
+
+-- a text is cut off, a number rounded down, and none is too large
+SELECT cast('-2.9' AS int) AS a, cast(-2.9 AS int) AS b, cast(true AS int) AS c, cast('1E20' AS int) AS d, round(1e20) AS e FROM 'test/topic';
+{};
+{"a":-2,"b":-3,"c":1,"d":100000000000000000000,"e":100000000000000000000};

@@ -100,3 +100,52 @@ unsupported: the function get_dynamodb() is not supported: it needs an AWS servi
 -- SET
 SET @a = 1 SELECT @a AS a FROM 'x';
 unsupported: SET is not supported by this version of Bellwire;
+
+-- an alias is missing
+SELECT a AS FROM 'x';
+error:
+    an alias is missing before FROM
+    SELECT a AS FROM 'x'
+                ^^^^;
+
+-- other languages
+SELECT a FROM 'x' WHERE a == 1;
+error:
+    the statement should end here, or go on with WHERE (write = to compare)
+    SELECT a FROM 'x' WHERE a == 1
+                              ^^;
+
+-- and their AND
+SELECT a FROM 'x' WHERE a = 1 && b = 2;
+error:
+    '&' does not belong in a statement (write AND)
+    SELECT a FROM 'x' WHERE a = 1 && b = 2
+                                  ^;
+
+-- a comment would else be a subtraction
+SELECT a FROM 'x' WHERE a = 1 -- one;
+error:
+    the statement should end here, or go on with WHERE (IoT SQL has no comments; two minus signs need a space between them)
+    SELECT a FROM 'x' WHERE a = 1 -- one
+                                  ^^;
+
+-- NOT IN
+SELECT a FROM 'x' WHERE a NOT IN [1];
+error:
+    the statement should end here, or go on with WHERE (write NOT (a IN b))
+    SELECT a FROM 'x' WHERE a NOT IN [1]
+                              ^^^;
+
+-- names that are not letters, digits and _
+SELECT größe FROM 'x';
+error:
+    'ö' does not belong in a statement (get(*, 'a-b') reads a member of any name)
+    SELECT größe FROM 'x'
+             ^;
+
+-- a number beyond AWS's
+SELECT 1e1000 AS a FROM 'x';
+error:
+    this number is larger than 9.999E999, the largest of AWS
+    SELECT 1e1000 AS a FROM 'x'
+           ^^^^^^;

@@ -52,6 +52,38 @@ def test_warnings_of_what_the_old_version_has_not() -> None:
     )
 
 
+def test_whole_numbers_are_decimals_in_the_old_version_and_ints_in_the_new() -> None:
+    sql = "SELECT cast(light AS double) AS newLight FROM 'test/test4'"
+    message = Message("test/test4", b'{"light":5.0}', 0)
+    assert rule(sql, "2015-10-08").evaluate(message) == b'{"newLight":5.0}'
+    assert rule(sql, "2016-03-23").evaluate(message) == b'{"newLight":5}'
+
+
+def test_types_of_casts_that_the_old_version_has_not() -> None:
+    assert rule("SELECT cast(a AS Boolean) AS a FROM 't'", "2015-10-08").warnings == (
+        "cast(… AS boolean): not in version 2015-10-08, which is AWS's default; set "
+        "sqlVersion: '2016-03-23'",
+    )
+
+
+def test_the_highest_statement_evaluates() -> None:
+    high = "a" + " OR FALSE" * 9
+    for _ in range(20):
+        high = f"({high})" + " AND a" * 2
+    message = Message("t", b'{"a":true}', 0)
+    assert rule(f"SELECT {high} AS x FROM 't'").evaluate(message) == b'{"x":true}'
+    row = "a" + " AND a" * 248
+    assert rule(f"SELECT {row} AS x FROM 't'").evaluate(message) == b'{"x":true}'
+    deep = "(a AND " * 47 + "a" + ")" * 47
+    assert rule(f"SELECT {deep} AS x FROM 't'").evaluate(message) == b'{"x":true}'
+
+
+def test_a_message_does_not_multiply_itself() -> None:
+    growing = rule("SELECT replace(a, 'x', a) AS x, 1 AS one FROM 't'")
+    assert growing.evaluate(Message("t", b'{"a":"' + b"x" * 60_000 + b'"}', 0)) == b'{"one":1}'
+    assert growing.evaluate(Message("t", b'{"a":"xx"}', 0)) == b'{"x":"xxxx","one":1}'
+
+
 def test_a_wrong_number_of_arguments_is_undefined_and_warned_about() -> None:
     wrong = rule("SELECT upper(a, b) AS x, timestamp(1) AS y, encode(a) AS z, 1 AS one FROM 't'")
     assert len(wrong.warnings) == 3

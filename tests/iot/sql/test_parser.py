@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,18 @@ from hypothesis import strategies as st
 
 from bellwire.errors import SqlSyntaxError
 from bellwire.iot.sql.lexer import SQL_BYTES, tokenize
-from bellwire.iot.sql.nodes import Binary, Call, Literal, Member, Name, Selection, Star, Unary
+from bellwire.iot.sql.nodes import (
+    Array,
+    Binary,
+    Call,
+    Index,
+    Literal,
+    Member,
+    Name,
+    Selection,
+    Star,
+    Unary,
+)
 from bellwire.iot.sql.parser import parse_statement
 
 
@@ -51,6 +63,35 @@ def test_words_are_names_where_no_keyword_fits() -> None:
     assert where("case = 1") == Binary(0, "=", Name(0, "case"), Literal(0, 1))
 
 
+@pytest.mark.parametrize(
+    "after", ["=", "<>", "!=", "<", "<=", ">", ">=", "+", "/", "%", "AND", "OR", "IN"]
+)
+def test_value_is_a_name_before_an_operator(after: str) -> None:
+    operator = "<>" if after == "!=" else after
+    expression = parse_statement(f"SELECT value {after} a FROM 't'").selection.items[0].expression
+    assert expression == Binary(0, operator, Name(0, "value"), Name(0, "a"))
+
+
+def test_value_is_a_keyword_before_an_array_apart() -> None:
+    whole = parse_statement("SELECT VALUE [a] FROM 't'").selection
+    element = parse_statement("SELECT value[a] FROM 't'").selection.items[0].expression
+    assert whole == Selection((), Array(0, (Name(0, "a"),)))
+    assert element == Index(0, Name(0, "value"), Name(0, "a"))
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "1e1000", "1e" + "9" * 30])
+def test_a_number_beyond_aws_is_refused(number: str) -> None:
+    with pytest.raises(SqlSyntaxError, match="larger than") as refused:
+        parse_statement(f"SELECT {number} FROM 't'")
+    assert (refused.value.position, refused.value.length) == (7, len(number))
+
+
+def test_a_long_number_keeps_34_digits() -> None:
+    assert where("1" * 34) == Literal(0, int("1" * 34))
+    assert where("1" * 36) == Literal(0, Decimal("1" * 34 + "00"))
+    assert where("1e-2000") == Literal(0, Decimal(0))
+
+
 @pytest.mark.parametrize("sql", ["SELECT * FROM 'a/#'", 'SELECT * FROM "a/#"', "SELECT * FROM a/#"])
 def test_the_topic_filter_may_be_quoted_or_not(sql: str) -> None:
     assert parse_statement(sql).source == "a/#"
@@ -71,15 +112,19 @@ def test_a_function_name_keeps_its_spelling_for_errors() -> None:
     [
         "SELECT " + "(" * 10_000 + "a" + ")" * 10_000 + " FROM 't'",
         "SELECT " + "NOT " * 10_000 + "a FROM 't'",
-        "SELECT " + "-" * 10_000 + "a FROM 't'",
+        "SELECT " + "- " * 10_000 + "a FROM 't'",
         "SELECT a" + ".a" * 10_000 + " FROM 't'",
         "SELECT 1" + "+1" * 10_000 + " FROM 't'",
         "SELECT " + "[" * 10_000 + " FROM 't'",
         "SELECT " + "f(" * 10_000 + " FROM 't'",
         "SELECT " + "CASE " * 10_000 + " FROM 't'",
         "SELECT " + "(SELECT a FROM " * 10_000 + " FROM 't'",
+        "SELECT " + "(" * 40 + "a" + ("+1" * 20 + ")") * 40 + " FROM 't'",
     ],
-    ids=["parentheses", "not", "minus", "members", "sum", "arrays", "calls", "case", "queries"],
+    ids=[
+        *("parentheses", "not", "minus", "members", "sum", "arrays", "calls", "case", "queries"),
+        "sums in parentheses",
+    ],
 )
 def test_nesting_is_bounded(sql: str) -> None:
     with pytest.raises(SqlSyntaxError):

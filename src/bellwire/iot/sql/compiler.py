@@ -40,6 +40,10 @@ from bellwire.iot.sql.nodes import (
 from bellwire.iot.sql.values import UNDEFINED, Undefined, Value
 
 
+OLDEST, NEWEST = "2015-10-08", "2016-03-23"
+"""The versions of IoT SQL; AWS takes the oldest where none is given."""
+
+
 class Scope(NamedTuple):
     """What an expression sees: `root` is the message, or the element in a nested query.
 
@@ -71,13 +75,13 @@ class Compiled:
     warnings: tuple[str, ...]
 
 
-def compile_statement(statement: Statement, sql: str) -> Compiled:
-    """Compile a statement.
+def compile_statement(statement: Statement, sql: str, version: str) -> Compiled:
+    """Compile a statement; `version` is that of IoT SQL, as `2016-03-23`.
 
     Raises SqlSyntaxError for a function AWS does not have, UnsupportedFeatureError for what AWS
     has and this version has not.
     """
-    compiler = _Compiler(sql)
+    compiler = _Compiler(sql, version)
     if statement.variables:
         raise UnsupportedFeatureError("SET is not supported by this version of Bellwire")
     where = None if statement.where is None else compiler.compile(statement.where)
@@ -96,8 +100,9 @@ def compile_statement(statement: Statement, sql: str) -> Compiled:
 
 
 class _Compiler:
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, version: str) -> None:
         self._sql = sql
+        self._version = version
         self.uses_client_id = False
         self.newer: dict[str, None] = {}
         self.warnings: list[str] = []
@@ -244,6 +249,10 @@ class _Compiler:
                 length=4,
                 hint="types are String, Int, Decimal, Double, Boolean",
             )
+        if cast.type in _NEWER_TYPES:
+            self.newer[f"cast(… AS {cast.type})"] = None
+        if convert is _cast_number and self._version == OLDEST:
+            convert = _cast_number_as_it_is
         return _call(convert, (self.compile(cast.operand),))
 
     def _case(self, case: Case) -> Evaluate:
@@ -449,17 +458,22 @@ def _takes(function: Function, count: int) -> bool:
 # Casts. https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-func-cast
 
 
-def _cast_number(value: Value) -> Value:
-    if isinstance(value, bool):
-        return int(value)
-    return values.to_number(value)
+def _cast_number_as_it_is(value: Value) -> int | Decimal | Undefined:
+    return int(value) if isinstance(value, bool) else values.to_number(value)
+
+
+def _cast_number(value: Value) -> int | Decimal | Undefined:
+    # From version 2016-03-23 on, 5.0 becomes 5.
+    number = _cast_number_as_it_is(value)
+    return UNDEFINED if isinstance(number, Undefined) else values.settle(number)
 
 
 def _cast_int(value: Value) -> Value:
     number = _cast_number(value)
-    if isinstance(value, str) and isinstance(number, Decimal):
-        return int(number)  # AWS: a string is cut off, a number rounded down
-    return math.floor(number) if isinstance(number, Decimal) else number
+    if not isinstance(number, Decimal):
+        return number
+    # AWS: a string is cut off, a number rounded down.
+    return values.settle(int(number) if isinstance(value, str) else math.floor(number))
 
 
 def _cast_boolean(value: Value) -> Value:
@@ -473,3 +487,4 @@ _CASTS: Mapping[str, Callable[[Value], Value]] = {
     **dict.fromkeys(("double", "decimal"), _cast_number),
     **dict.fromkeys(("bool", "boolean"), _cast_boolean),
 }
+_NEWER_TYPES = ("decimal", "bool", "boolean")

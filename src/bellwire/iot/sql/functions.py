@@ -76,7 +76,9 @@ def _textual_two(operation: Callable[[str, str], Value], *, needs_2016: bool = F
 
 
 def _hash(name: str) -> Function:
-    return _textual(lambda text: hashlib.new(name, text.encode()).hexdigest())
+    return _textual(
+        lambda text: hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
+    )
 
 
 def _whole(value: Value) -> int | None:
@@ -87,7 +89,7 @@ def _whole(value: Value) -> int | None:
 
 def _round(number: Decimal) -> Decimal:
     # Ties go away from zero: the AWS page's example is Round(-1.5) = -2.
-    return number.quantize(Decimal(1), ROUND_HALF_UP, CONTEXT)
+    return number.to_integral_value(ROUND_HALF_UP)
 
 
 def _trunc(value: Value, places: Value) -> Value:
@@ -169,7 +171,10 @@ def _replace(value: Value, old: Value, new: Value) -> Value:
     text, wanted, given = to_text(value), to_text(old), to_text(new)
     if isinstance(text, Undefined) or isinstance(wanted, Undefined) or isinstance(given, Undefined):
         return UNDEFINED
-    return text.replace(wanted, given) if wanted else text
+    if not wanted:
+        return text
+    length = len(text) + text.count(wanted) * (len(given) - len(wanted))
+    return text.replace(wanted, given) if length <= _REPLACED_CHARACTERS else UNDEFINED
 
 
 def _chr(value: Value) -> Value:
@@ -198,6 +203,8 @@ def _nanvl(value: Value, otherwise: Value) -> Value:
 
 
 _SPACE = " \t"
+_REPLACED_CHARACTERS = 1024 * 1024
+"""Longest result of replace(). Ours: a message must not multiply itself by its own length."""
 
 FUNCTIONS: dict[str, Function] = {
     "abs": _numeric(CONTEXT.abs),

@@ -16,11 +16,11 @@ SQL_BYTES = 256 * 1024
 
 _TOKEN = re.compile(
     r"(?P<space>\s+)"
-    r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)"
+    r"|(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+)"
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<variable>@[A-Za-z0-9_]{1,64})"
     r"|(?P<string>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")"
-    r"|(?P<symbol><>|!=|<=|>=|[=<>+\-*/%()\[\]{},.:])"
+    r"|(?P<symbol><>|!=|<=|>=|==|--|//|[=<>+\-*/%()\[\]{},.:])"
 )
 
 # The pages of AWS also show topic filters without quotes: FROM topic/#
@@ -82,8 +82,23 @@ def _unreadable(sql: str, position: int) -> SqlSyntaxError:
             hint="close it with the same quote; write the quote twice to have it in the string",
         )
     if sql.startswith(("/*", "#"), position):
-        hint = "IoT SQL has no comments"
-        return SqlSyntaxError("a comment", sql=sql, position=position, length=2, hint=hint)
+        message, hint = "a comment", "IoT SQL has no comments"
+        return SqlSyntaxError(message, sql=sql, position=position, length=2, hint=hint)
+    return _strange(sql, position)
+
+
+def _strange(sql: str, position: int) -> SqlSyntaxError:
+    found = sql[position]
+    hint = "get(*, 'a-b') reads a member of any name" if found.isalpha() else _HINTS.get(found)
     return SqlSyntaxError(
-        f"{sql[position]!r} does not belong in a statement", sql=sql, position=position
+        f"{found!r} does not belong in a statement", sql=sql, position=position, hint=hint
     )
+
+
+_HINTS = {
+    ";": "a statement ends without a semicolon",
+    "&": "write AND",
+    "|": "write OR",
+    "!": "write NOT",
+    "$": "substitution templates are for actions; write the expression itself",
+}

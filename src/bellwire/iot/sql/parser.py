@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from difflib import get_close_matches
-from itertools import count
 from typing import NoReturn, TypeVar
 
 from bellwire.errors import SqlSyntaxError
@@ -34,6 +33,7 @@ from bellwire.iot.sql.nodes import (
     Unary,
     Variable,
 )
+from bellwire.iot.sql.values import CONTEXT
 
 
 Part = TypeVar("Part")
@@ -53,9 +53,15 @@ _COMPARISONS = 2
 _CONSTANTS: dict[str, bool | None] = {"TRUE": True, "FALSE": False, "NULL": None}
 _DEPTH = 48
 """How deep parentheses, arguments and queries may nest. Ours: what Python's stack bears."""
-_CHAIN = 150
-"""How many operators, members or NOTs may follow one another. Ours, for the same reason."""
+_HEIGHT = 250
+"""Highest tree: each operator and member of a row adds one. Ours, for the same reason."""
+_INT_DIGITS = 34
+"""Digits of an Int [docs.aws.amazon.com/iot/latest/developerguide/iot-sql-data-types.html]."""
 _REFUSED = {
+    "==": "write = to compare",
+    "--": "IoT SQL has no comments; two minus signs need a space between them",
+    "//": "IoT SQL has no comments",
+    "NOT": "write NOT (a IN b)",
     "LIKE": "use regexp_matches(), startswith() or endswith()",
     "BETWEEN": "write a >= 1 AND a <= 2",
     "IS": "use isNull() or isUndefined()",
@@ -91,7 +97,9 @@ class _Parser:
         where = self._expression() if self._take_word("WHERE") else None
         if self._token.kind != "end":
             self._fail_at_end(has_source=source is not None)
-        return Statement(variables, selection, source, source_position, where)
+        statement = Statement(variables, selection, source, source_position, where)
+        self._check_height(statement)
+        return statement
 
     def _variables(self) -> tuple[tuple[str, Node], ...]:
         variables: dict[str, Node] = {}
@@ -106,7 +114,7 @@ class _Parser:
                 return tuple(variables.items())
 
     def _selection(self) -> Selection:
-        if self._is_word("VALUE") and not self._follows(",", ".", "[", "AS", "FROM", "WHERE", ""):
+        if self._is_word("VALUE") and not self._is_value_a_name():
             self._next += 1
             value = self._expression()
             if self._is_symbol(","):
@@ -119,6 +127,14 @@ class _Parser:
             items.append(self._item())
         return Selection(tuple(items), None)
 
+    def _is_value_a_name(self) -> bool:
+        """Tell `SELECT value` and `SELECT value[0]` from `SELECT VALUE a` and `VALUE [a, b]`."""
+        token = self._token
+        following = self._tokens[self._next + 1]
+        if following.text == "[":
+            return following.position == token.position + token.length
+        return self._follows(*_AFTER_A_NAME)
+
     def _item(self) -> Item:
         start = self._token.position
         expression = self._expression()
@@ -126,6 +142,8 @@ class _Parser:
         text = self._sql[start : last.position + last.length]
         alias: list[str] = []
         if self._take_word("AS"):
+            if self._is_word("FROM") and not self._follows(".", ",", "FROM"):
+                self._fail("an alias is missing before FROM", self._token)
             alias.append(self._name("an alias"))
             while self._take_symbol("."):
                 alias.append(self._name("the rest of the alias"))
@@ -154,11 +172,8 @@ class _Parser:
         if level == len(_LEVELS):
             return self._unary()
         node = self._level(level + 1)
-        length = 0
         while (operator := self._operator(_LEVELS[level])) is not None:
             position = self._tokens[self._next - 1].position
-            length += 1
-            self._check_chain(length)
             node = Binary(position, operator, node, self._level(level + 1))
             if level == _COMPARISONS and self._operator(_LEVELS[level]) is not None:
                 self._next -= 1
@@ -169,7 +184,6 @@ class _Parser:
         positions = []
         while self._is_word("NOT"):
             positions.append(self._token.position)
-            self._check_chain(len(positions))
             self._next += 1
         node = self._level(_NOT_ABOVE)
         for position in reversed(positions):
@@ -189,7 +203,6 @@ class _Parser:
         positions = []
         while self._is_symbol("-"):
             positions.append(self._token.position)
-            self._check_chain(len(positions))
             self._next += 1
         node = self._postfix(self._primary())
         for position in reversed(positions):
@@ -197,8 +210,7 @@ class _Parser:
         return node
 
     def _postfix(self, node: Node) -> Node:
-        for length in count():
-            self._check_chain(length)
+        while True:
             position = self._token.position
             if self._take_symbol("."):
                 node = Member(position, node, self._name("the name of a member"))
@@ -215,8 +227,7 @@ class _Parser:
         match token.kind:
             case "number":
                 self._next += 1
-                whole = token.text.isdigit()
-                return Literal(token.position, int(token.text) if whole else Decimal(token.text))
+                return Literal(token.position, self._number(token))
             case "string":
                 self._next += 1
                 return Literal(token.position, token.text)
@@ -230,6 +241,14 @@ class _Parser:
                 return _OPENINGS[token.text](self, token)
             case _:
                 self._fail("an expression is missing here", token)
+
+    def _number(self, token: Token) -> int | Decimal:
+        if token.text.isdigit() and token.length <= _INT_DIGITS:
+            return int(token.text)
+        number = CONTEXT.create_decimal(token.text)
+        if not number.is_finite():
+            self._fail("this number is larger than 9.999E999, the largest of AWS", token)
+        return number
 
     def _word(self, token: Token) -> Node:
         keyword = token.text.upper()
@@ -374,7 +393,7 @@ class _Parser:
         return self._expect("word", what)
 
     def _fail(self, message: str, token: Token, hint: str | None = None) -> NoReturn:
-        keyword = token.text.upper() if token.kind == "word" else ""
+        keyword = token.text.upper() if token.kind in ("word", "symbol") else ""
         raise SqlSyntaxError(
             message,
             sql=self._sql,
@@ -383,19 +402,34 @@ class _Parser:
             hint=hint or _REFUSED.get(keyword),
         )
 
-    def _check_chain(self, length: int) -> None:
-        if length > _CHAIN:
-            self._fail(f"more than {_CHAIN} of these in a row", self._token)
+    def _check_height(self, statement: Statement) -> None:
+        waiting: list[tuple[object, int]] = [(statement, 0)]
+        while waiting:
+            part, height = waiting.pop()
+            if isinstance(part, Node):
+                height += 1
+                if height > _HEIGHT:
+                    message = f"more than {_HEIGHT} operators and members build on one another"
+                    raise SqlSyntaxError(message, sql=self._sql, position=part.position)
+            if isinstance(part, tuple):
+                waiting += [(each, height) for each in part]
+            elif isinstance(part, Node | Item | Selection | Statement):
+                waiting += [(getattr(part, name), height) for name in part.__slots__]
 
     def _fail_at_end(self, *, has_source: bool) -> NoReturn:
         token = self._token
-        if token.kind == "word" and token.text.upper() in _REFUSED:
+        if token.kind == "word" and token.text.upper() in _REFUSED and token.text.upper() != "NOT":
             self._fail(f"{token.text.upper()} is not part of IoT SQL", token)
         expected = ("WHERE",) if has_source else ("FROM", "WHERE", "AS")
         near = get_close_matches(token.text.upper(), expected, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else None
         self._fail(f"the statement should end here, or go on with {expected[0]}", token, hint)
 
+
+_AFTER_A_NAME = frozenset(
+    {"", ",", ".", "AS", "FROM", "WHERE"}.union(*_LEVELS).difference(("*", "-"))
+)
+"""What makes the word VALUE a name: nothing of this can begin an expression."""
 
 _OPENINGS: dict[str, Callable[[_Parser, Token], Node]] = {
     "(": _Parser._group,

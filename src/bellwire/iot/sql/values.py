@@ -148,13 +148,13 @@ def equal(left: Value, right: Value) -> bool | Undefined:
 
 def same(left: Value, right: Value) -> bool:
     """Tell whether two values are equal, arrays and objects all the way down."""
+    if type(left) is type(right) and not isinstance(left, dict | list):
+        return left == right
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(same, left, right))
-    if _is_number(left) and _is_number(right):
-        return to_number(left) == to_number(right)
-    return type(left) is type(right) and left == right
+    return _is_number(left) and _is_number(right) and to_number(left) == to_number(right)
 
 
 def unequal(left: Value, right: Value) -> bool | Undefined:
