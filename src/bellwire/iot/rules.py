@@ -108,11 +108,10 @@ def compile_rule(definition: TopicRule) -> Rule:
         topic_filter = TopicFilter.parse(statement.source)
         compiled = compile_statement(statement, sql, definition.sql_version)
     except BadRequestError as error:
+        position = statement.source_position
+        quotes = 2 if sql[position] in "'\"" else 0
         raise SqlSyntaxError(
-            error.message,
-            sql=sql,
-            position=statement.source_position,
-            length=len(statement.source) + 2,
+            error.message, sql=sql, position=position, length=len(statement.source) + quotes
         ) from None
     except UnsupportedFeatureError as error:
         raise UnsupportedFeatureError(

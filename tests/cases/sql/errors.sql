@@ -47,6 +47,13 @@ error:
     SELECT a FROM 'x/a+'
                   ^^^^^^;
 
+-- the same without quotes
+SELECT a FROM x/a+ WHERE b = 1;
+error:
+    a wildcard stands for a whole level, not as in 'a+'
+    SELECT a FROM x/a+ WHERE b = 1
+                  ^^^^;
+
 -- no FROM
 SELECT a;
 error:

@@ -68,3 +68,19 @@ SELECT md5('hello') AS hash, nanvl(missing, 8) AS a, nanvl(7, 8) AS b, chr(65) A
 SELECT cast(light as double) AS a, cast('2.9' as int) AS b, cast(-2.1 as int) AS c, cast(true as decimal) AS d, cast(0 as bool) AS e, cast(5 as string) AS f, cast('x' as int) AS g, cast(null as string) AS h FROM 'test/topic';
 {"light":5.0};
 {"a":5,"b":2,"c":-3,"d":1,"e":false,"f":"5"};
+
+-- https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-sql-decode-base64
+SELECT decode(encoded_temp, "base64").temperature AS temp, decode('_', 'base64') AS none FROM 'test/topic';
+{"encoded_temp":"eyAidGVtcGVyYXR1cmUiOiAzMyB9Cg=="};
+{"temp":33,"none":null};
+
+-- topic: 123/ACT_123/slider/req
+-- github.com/aws-iot-builder-tools/validation-tool-for-aws-iot-rules
+SELECT *, topic(1) as deviceId, topic(2) as actuatorId, topic(3) as cmd FROM '+/+/+/req';
+{"values":[50,100]};
+{"values":[50,100],"deviceId":"123","actuatorId":"ACT_123","cmd":"slider"};
+
+-- https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-func-md5
+SELECT temp, md5(deviceid) AS hashed_id FROM 'topic/#';
+{"deviceid":"iot123","temp":54.98};
+{"temp":54.98,"hashed_id":"e37f81fb397e595c4aeb5645b8cbbbd1"};

@@ -77,3 +77,8 @@ SELECT CASE state.reported.sound > 10 WHEN true THEN true ELSE false END AS stat
 SELECT CASE color WHEN 'green' THEN 'go' WHEN 'red' THEN 'stop' ELSE 'wait' END AS one, CASE color WHEN 'green' THEN 1 END AS two, CASE missing WHEN 1 THEN 1 ELSE 2 END AS three FROM 'test/topic';
 {"color":"red"};
 {"one":"stop"};
+
+-- without the reading the comparison is Undefined: no action
+SELECT CASE state.reported.sound > 10 WHEN true THEN true ELSE false END AS state.desired.roomOccupancy FROM 'test/topic' WHERE state.reported.sound <> Null;
+{"state":{"reported":{}}};
+no action;

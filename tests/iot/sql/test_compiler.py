@@ -43,6 +43,14 @@ def test_warnings_of_what_aws_does_not_document() -> None:
     )
 
 
+def test_a_name_that_comes_twice_is_warned_about() -> None:
+    twice = rule("SELECT a.x, b.x, 1 AS y.z, 2 AS y.z, *, * FROM 't'")
+    assert twice.warnings == (
+        "x is selected more than once: the last that is there wins",
+        "y.z is selected more than once: the last that is there wins",
+    )
+
+
 def test_warnings_of_what_the_old_version_has_not() -> None:
     sql = "SELECT encode(*, 'base64') AS a, [1] AS b, isUndefined(c) AS c FROM 't'"
     assert rule(sql).warnings == ()
@@ -106,8 +114,9 @@ def test_a_dotted_alias_does_not_change_the_message() -> None:
 
 def test_what_is_nested_too_deeply_is_unfit() -> None:
     deep = b'{"a":' + b"[" * 900 + b"]" * 900 + b',"b":' + b"[" * 900 + b"]" * 900 + b"}"
-    result = rule("SELECT a FROM 't' WHERE a = b").evaluate(Message("t", deep, 0))
-    assert isinstance(result, Unfit | bytes)
+    message = Message("t", deep, 0)
+    for sql in ("SELECT * FROM 't'", "SELECT a FROM 't'", "SELECT a FROM 't' WHERE a = b"):
+        assert isinstance(rule(sql).evaluate(message), Unfit)
 
 
 @given(EXPRESSIONS, st.binary(max_size=20) | st.sampled_from([

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -160,7 +161,17 @@ class _Compiler:
         only = selection.items[0] if len(selection.items) == 1 else None
         if only is not None and isinstance(only.expression, Star) and only.alias is None:
             return _whole_message
-        return _items([self._item(item, is_outer) for item in selection.items])
+        items = [self._item(item, is_outer) for item in selection.items]
+        if is_outer:
+            self._warn_of_repeated([alias for alias, _ in items if alias is not None])
+        return _items(items)
+
+    def _warn_of_repeated(self, aliases: Sequence[tuple[str, ...]]) -> None:
+        repeated = [alias for alias, times in Counter(aliases).items() if times > 1]
+        self.warnings += [
+            f"{'.'.join(alias)} is selected more than once: the last that is there wins"
+            for alias in repeated
+        ]
 
     def _item(self, item: Item, is_outer: bool) -> tuple[tuple[str, ...] | None, Evaluate]:
         if isinstance(item.expression, Star) and item.alias is None:
