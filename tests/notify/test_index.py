@@ -66,6 +66,49 @@ def test_everybody_gets_exactly_what_they_listen_to(steps: list[tuple[str, str, 
     assert (len(index), index.device_count) == (0, 0), "something was left behind"
 
 
+def test_the_order_of_a_list_makes_no_other_frame() -> None:
+    index = Index()
+    index.set("p", {"d": ("a", "b", "y")})
+    index.set("q", {"d": ("b", "a")})
+    (audience,) = index.audiences("d", {"b": 2, "a": 1})
+    assert list(audience.parameters or ()) == ["a", "b"]
+    assert audience.connections == ["p", "q"]
+
+
+def test_delivering_may_change_the_lists() -> None:
+    index = Index()
+    for connection_id in ("p", "q", "r"):
+        index.set(connection_id, {"d": None if connection_id == "r" else (connection_id,)})
+    served: list[str] = []
+    for audience in index.audiences("d", {"p": 1, "q": 2}):
+        served.extend(audience.connections)
+        for connection_id in ("p", "q", "r"):
+            index.forget(connection_id)
+    assert sorted(served) == ["p", "q", "r"]
+    assert index.device_count == 0
+
+
+def test_what_others_listen_to_costs_nothing() -> None:
+    """Ten thousand who listen to other parameters of the device are not even looked at."""
+
+    class Watched(dict[str, object]):
+        looks = 0
+
+        def __contains__(self, name: object) -> bool:
+            self.looks += 1
+            return super().__contains__(name)
+
+    index = Index()
+    for number in range(10_000):
+        index.set(f"c{number}", {"d": (f"parameter-{number}", f"object-{number}.level")})
+    value = Watched({"parameter-7": 1, "object-8": {"level": 2}, "other": 3})
+    found = {
+        audience.connections[0]: audience.parameters for audience in index.audiences("d", value)
+    }
+    assert found == {"c7": {"parameter-7": 1}, "c8": {"object-8.level": 2}}
+    assert value.looks < 10
+
+
 def test_those_who_get_the_same_are_one_audience() -> None:
     index = Index()
     index.set("p", {"d": ("a", "b")})
