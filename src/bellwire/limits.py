@@ -91,6 +91,9 @@ class Limits:
     """Longest device or parameter name, as UTF-8 [the topic limit of AWS IoT]."""
     snapshot_devices: int = 100_000
     """Devices whose last values are kept; the one silent longest goes first. Ours."""
+    snapshot_value_bytes: int = 64 * 1024
+    """Largest last known value of a device, as JSON; one that outgrows it starts anew with the
+    newest update. Ours: a device that makes up ever new names must not fill the memory."""
 
 
 # The files of a service. Not part of Limits: they hold before the file that could set them is read.

@@ -19,6 +19,16 @@ class Transport(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.is_aborted = False
+        self._is_reading = True
+
+    def is_reading(self) -> bool:
+        return self._is_reading
+
+    def pause_reading(self) -> None:
+        self._is_reading = False
+
+    def resume_reading(self) -> None:
+        self._is_reading = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += bytes(data)
@@ -72,6 +82,11 @@ def test_calls_are_answered_in_order_in_whatever_pieces_they_come(
         (b'{"call":"drop_tables"}', "BellwireError"),
         (b'{"call":"notify","device_id":"d","value":3}', "BellwireError"),
         (b'{"call":"notify","device_id":"d","value":{"a":NaN}}', "BadRequestError"),
+        (b'{"call":"notify","device_id":"d","value":{},"timestamp":1.5}', "InvalidChange"),
+        (
+            b'{"call":"notify","device_id":"d","value":{"a":' + b"[" * 300 + b"]" * 300 + b"}}",
+            "InvalidChange",
+        ),
         (
             b'{"call":"set_notify_list","connection_id":"one","notify_list":3}',
             "InvalidNotifyList",
@@ -87,6 +102,14 @@ def test_a_bad_call_is_answered_and_the_next_one_works(
     first, second = answers(transport)
     assert first["error"]["code"] == code
     assert second == {"ok": None}
+
+
+def test_who_does_not_read_the_answers_is_not_read_from(listeners: Listeners) -> None:
+    channel, transport = attach(listeners)
+    channel.pause_writing()
+    assert not transport.is_reading()
+    channel.resume_writing()
+    assert transport.is_reading()
 
 
 def test_a_call_without_end_is_cut_off(listeners: Listeners) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
 from bellwire.errors import GoneError
 from bellwire.limits import Limits
 from bellwire.notify.listeners import Listeners
 from bellwire.notify.lists import InvalidNotifyList
+from bellwire.notify.values import InvalidChange
 
 
 if TYPE_CHECKING:
@@ -23,13 +25,51 @@ def test_frames_are_as_documented_to_the_byte(listeners: Listeners, sockets: Soc
     assert listeners.notify("d", {"t": 21.7, "h": 40, "b": {"level": 80}}, 5) == 2
     assert listeners.notify("d", {"h": 41}) == 1
     assert sockets.frames["one"] == [
-        b'{"event":"parameters","device_id":"d","value":{"t":21.7,"b.level":80},"timestamp":5}'
+        b'{"event":"parameters","device_id":"d","value":{"b.level":80,"t":21.7},"timestamp":5}'
     ]
     assert sockets.frames["two"] == [
         b'{"event":"parameters","device_id":"d","value":{"t":21.7,"h":40,"b":{"level":80}},'
         b'"timestamp":5}',
         b'{"event":"parameters","device_id":"d","value":{"h":41},"timestamp":1732370000123}',
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("", {"a": 1}, 5), "device_id: expected a non-empty string"),
+        (("d", [1], 5), "value: expected an object of parameters"),
+        (("d", {"a": 1}, True), "timestamp: expected whole milliseconds since 1970"),
+    ],
+)
+def test_a_change_that_cannot_be_pushed_leaves_no_trace(
+    listeners: Listeners, sockets: Sockets, change: tuple[str, Any, Any], message: str
+) -> None:
+    listeners.set_notify_list("one", [{"device_id": "d"}])
+    with pytest.raises(InvalidChange) as refused:
+        listeners.notify(*change)
+    assert str(refused.value) == message
+    assert (listeners.devices(), sockets.frames["one"]) == ([], [])
+
+
+def test_a_snapshot_too_large_for_a_reply_is_pushed(
+    listeners_with: Callable[[Limits], Listeners], sockets: Sockets
+) -> None:
+    listeners = listeners_with(Limits(message_bytes=16 * 1024))
+    devices = [f"d{number:02}" for number in range(60)]
+    for device_id in devices:
+        listeners.notify(device_id, {"text": "ü" * 200}, 5)
+    stored = listeners.set_notify_list("one", [{"device_id": device_id} for device_id in devices])
+    assert len(orjson.dumps(stored)) < 16 * 1024 - 3000
+    pushed = [orjson.loads(frame) for frame in sockets.frames["one"]]
+    assert [each["device_id"] for each in stored["snapshot"] + pushed] == devices
+    assert len(pushed) > 10
+    assert pushed[-1] == {
+        "event": "parameters",
+        "device_id": "d59",
+        "value": {"text": "ü" * 200},
+        "timestamp": 5,
+    }
 
 
 def test_a_list_that_is_refused_leaves_the_old_one(listeners: Listeners, sockets: Sockets) -> None:

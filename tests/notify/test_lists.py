@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bellwire.limits import Limits
 from bellwire.notify.lists import (
+    DEFAULT_BOUNDS,
     InvalidNotifyList,
     ListBounds,
     notify_list_document,
@@ -40,6 +42,15 @@ def test_entries_for_one_device_are_joined() -> None:
     assert parse_notify_list([{"device_id": "d", "parameters": ["a"]}, {"device_id": "d"}]) == {
         "d": None
     }
+
+
+def test_without_a_node_the_bounds_are_those_of_a_node() -> None:
+    limits = Limits()  # which code in a function's process does not import
+    assert (
+        limits.notify_list_devices,
+        limits.notify_list_parameters,
+        limits.name_bytes,
+    ) == DEFAULT_BOUNDS
 
 
 def test_an_empty_list_listens_to_nothing() -> None:

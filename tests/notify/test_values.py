@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from bellwire.notify.values import MISSING, find, merge, pick
+import pytest
+
+from bellwire.notify.values import (
+    LATEST_TIME_MS,
+    MISSING,
+    InvalidChange,
+    check_change,
+    find,
+    merge,
+    pick,
+    to_json,
+)
 
 
 VALUE: dict[str, object] = {
@@ -39,9 +50,60 @@ def test_merge_joins_objects_and_replaces_the_rest() -> None:
     assert known == {"a": {"x": 1, "y": 2}, "b": 1, "c": {"z": 1}}
 
 
-def test_merge_is_bounded_in_depth() -> None:
-    known: dict[str, object] = {"old": 1}
-    news: dict[str, object] = {"new": 1}
-    for _ in range(900):
-        known, news = {"in": known}, {"in": news}
-    merge(known, news)
+def nested(levels: int, inner: object = 1) -> dict[str, object]:
+    value: dict[str, object] = {"a": inner}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("device_id", "value", "timestamp"),
+    [
+        ("d", {}, None),
+        ("d", {"a": [{"b": None}]}, 0),
+        ("ü", nested(64), LATEST_TIME_MS),
+        ("d", nested(60, [[[1]]]), -5),
+    ],
+)
+def test_a_change_is_taken(device_id: str, value: object, timestamp: object) -> None:
+    check_change(device_id, value, timestamp)
+
+
+@pytest.mark.parametrize(
+    ("device_id", "value", "timestamp", "message"),
+    [
+        ("", {}, None, "device_id: expected a non-empty string"),
+        (7, {}, None, "device_id: expected a non-empty string"),
+        ("d", [1], None, "value: expected an object of parameters"),
+        ("d", None, None, "value: expected an object of parameters"),
+        ("d", nested(65), None, "value: nested deeper than 64 levels"),
+        ("d", nested(900), None, "value: nested deeper than 64 levels"),
+        ("d", nested(63, [[1]]), None, "value: nested deeper than 64 levels"),
+        ("d", {}, 1.5, "timestamp: expected whole milliseconds since 1970"),
+        ("d", {}, True, "timestamp: expected whole milliseconds since 1970"),
+        ("d", {}, "5", "timestamp: expected whole milliseconds since 1970"),
+        (
+            "d",
+            {},
+            LATEST_TIME_MS + 1,
+            "timestamp: expected milliseconds since 1970, and no such distant time",
+        ),
+    ],
+)
+def test_a_change_that_is_none_is_refused(
+    device_id: object, value: object, timestamp: object, message: str
+) -> None:
+    with pytest.raises(InvalidChange) as refused:
+        check_change(device_id, value, timestamp)
+    assert str(refused.value) == message
+
+
+def test_json_has_no_spaces_and_no_escapes() -> None:
+    assert to_json({"a": ["ü", 1.5, None]}) == '{"a":["ü",1.5,null]}'.encode()
+
+
+@pytest.mark.parametrize("content", [float("nan"), float("inf"), "\ud800"])
+def test_what_json_cannot_carry_is_refused(content: object) -> None:
+    with pytest.raises(InvalidChange, match=r"^value: JSON cannot carry it: "):
+        to_json({"a": content})

@@ -6,7 +6,14 @@ imports need nothing but the standard library, here and on AWS.
 
 from bellwire.notify.lists import InvalidNotifyList
 from bellwire.notify.sdk import Notifier
-from bellwire.notify.unavailable import NotifierUnavailable
+from bellwire.notify.unavailable import ConnectionGone, NotifierUnavailable
+from bellwire.notify.values import InvalidChange
 
 
-__all__ = ["InvalidNotifyList", "Notifier", "NotifierUnavailable"]
+__all__ = [
+    "ConnectionGone",
+    "InvalidChange",
+    "InvalidNotifyList",
+    "Notifier",
+    "NotifierUnavailable",
+]

@@ -5,7 +5,7 @@
     {"call": "notify", "device_id": "…", "value": {...}, "timestamp": 1}      → {"ok": 3}
 
 A call that cannot be done is answered `{"error": {"code": "InvalidNotifyList", "message": "…"}}`.
-Answers come in the order of the calls.
+Answers come in the order of the calls; who does not read them is not read from either.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import orjson
 from bellwire.errors import BellwireError
 from bellwire.notify.listeners import Listeners
 from bellwire.notify.lists import InvalidNotifyList
+from bellwire.notify.values import InvalidChange
 
 
 log = logging.getLogger("bellwire.notify")
@@ -40,6 +41,16 @@ class NotifierChannel(asyncio.Protocol):
         """Take the socket."""
         self._transport = cast(asyncio.Transport, transport)
 
+    def pause_writing(self) -> None:
+        """Take no more calls while answers wait to be read."""
+        assert self._transport is not None
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Take calls again."""
+        assert self._transport is not None
+        self._transport.resume_reading()
+
     def data_received(self, data: bytes) -> None:
         """Answer each whole line."""
         assert self._transport is not None
@@ -59,8 +70,8 @@ class NotifierChannel(asyncio.Protocol):
     def _answer(self, line: bytes) -> bytes:
         try:
             result = self._call(orjson.loads(line))
-        except InvalidNotifyList as error:
-            return _error("InvalidNotifyList", str(error))
+        except (InvalidNotifyList, InvalidChange) as error:
+            return _error(type(error).__name__, str(error))
         except BellwireError as error:
             return _error(type(error).__name__, error.message)
         except orjson.JSONDecodeError as error:
@@ -71,9 +82,8 @@ class NotifierChannel(asyncio.Protocol):
         listeners = self._listeners
         match call:
             case {"call": "notify", "device_id": str(device_id), "value": dict(value), **others}:
-                timestamp = others.get("timestamp")
-                at = timestamp if isinstance(timestamp, int) else None
-                return listeners.notify(device_id, value, at)
+                timestamp = cast("int | None", others.get("timestamp"))  # checked by notify
+                return listeners.notify(device_id, value, timestamp)
             case {"call": "set_notify_list", "connection_id": str(connection_id), **others}:
                 return listeners.set_notify_list(connection_id, others.get("notify_list"))
             case {"call": "forget", "connection_id": str(connection_id)}:

@@ -16,7 +16,9 @@ from bellwire.notify.lists import (
     notify_list_document,
     parse_notify_list,
 )
+from bellwire.notify.reply import divide_snapshot
 from bellwire.notify.snapshot import Snapshot
+from bellwire.notify.values import check_change
 
 
 Deliver = Callable[[Collection[str], bytes], int]
@@ -55,23 +57,32 @@ class Listeners:
             name_bytes=limits.name_bytes,
         )
         self._index = Index()
-        self._snapshot = Snapshot(devices=limits.snapshot_devices)
+        self._message_bytes = limits.message_bytes
+        self._snapshot = Snapshot(
+            devices=limits.snapshot_devices, value_bytes=limits.snapshot_value_bytes
+        )
         self._changes = self._pushes = 0
 
     def set_notify_list(self, connection_id: str, notify_list: object) -> StoredList:
         """Replace a connection's list; return it as stored, and the last known values.
 
-        Raises InvalidNotifyList, and then the old list stays; GoneError where the connection is
-        not open, so that nothing is kept for one that has left.
+        Values that do not fit into one reply are pushed, each as if it were a change: a list of
+        many devices loses none. Raises InvalidNotifyList, and then the old list stays; GoneError
+        where the connection is not open, so that nothing is kept for one that has left.
         """
         entries = parse_notify_list(notify_list, self._bounds)
         if not self._is_open(connection_id):
             raise GoneError(f"connection {connection_id} is not open")
         self._index.set(connection_id, entries)
-        return {
-            "notify_list": notify_list_document(entries),
-            "snapshot": self._snapshot.of(entries),
-        }
+        stored = notify_list_document(entries)
+        portion = divide_snapshot(
+            ((known, _frame(known)) for known in self._snapshot.of(entries)),
+            list_bytes=len(orjson.dumps(stored)),
+            message_bytes=self._message_bytes,
+        )
+        for frame in portion.frames:
+            self._deliver((connection_id,), frame)
+        return {"notify_list": stored, "snapshot": portion.snapshot}
 
     def forget(self, connection_id: str) -> None:
         """Remove a connection's list."""
@@ -80,20 +91,22 @@ class Listeners:
     def notify(
         self, device_id: str, value: Mapping[str, object], timestamp: int | None = None
     ) -> int:
-        """Push an update to those who listen to it; return how many connections took it."""
+        """Push an update to those who listen to it; return how many connections took it.
+
+        Raises InvalidChange where it is none that could be pushed.
+        """
+        check_change(device_id, value, timestamp)
         at = self._now_ms() if timestamp is None else timestamp
+        whole = _frame({"device_id": device_id, "value": value, "timestamp": at})
         self._changes += 1
-        self._snapshot.update(device_id, value, at)
+        self._snapshot.update(device_id, value, at, size=len(whole))
         pushed = 0
-        for audience in self._index.audiences(device_id, value):
-            content = value if audience.parameters is None else audience.parameters
-            frame = {
-                "event": "parameters",
-                "device_id": device_id,
-                "value": content,
-                "timestamp": at,
-            }
-            pushed += self._deliver(audience.connections, orjson.dumps(frame))
+        for content, connections in self._index.audiences(device_id, value):
+            if content is None:
+                frame = whole
+            else:
+                frame = _frame({"device_id": device_id, "value": content, "timestamp": at})
+            pushed += self._deliver(connections, frame)
         self._pushes += pushed
         return pushed
 
@@ -110,3 +123,7 @@ class Listeners:
             changes=self._changes,
             pushes=self._pushes,
         )
+
+
+def _frame(update: Mapping[str, object]) -> bytes:
+    return orjson.dumps({"event": "parameters", **update})

@@ -10,15 +10,25 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from bellwire.notify.lists import InvalidNotifyList, StoredList
-from bellwire.notify.unavailable import NotifierUnavailable
+from bellwire.notify.lists import InvalidNotifyList, ListBounds, StoredList, parse_notify_list
+from bellwire.notify.unavailable import ConnectionGone, NotifierUnavailable
+from bellwire.notify.values import InvalidChange, check_change, to_json
 
 
 CHANNEL_VARIABLE = "BELLWIRE_NOTIFIER_FD"
+
+_UNBOUNDED = ListBounds(sys.maxsize, sys.maxsize, sys.maxsize)
+_ERRORS: dict[str, type[Exception]] = {
+    "InvalidNotifyList": InvalidNotifyList,
+    "InvalidChange": InvalidChange,
+    "GoneError": ConnectionGone,
+}
+"""What the node's errors are for a handler; any other is NotifierUnavailable."""
 
 
 class Backend(Protocol):
@@ -50,7 +60,8 @@ class Notifier:
     def set_notify_list(self, connection_id: str, notify_list: object) -> StoredList:
         """Replace what a connection listens to; return it as stored, with last known values.
 
-        Raises InvalidNotifyList; the old list stays then.
+        Raises InvalidNotifyList, and then the old list stays; ConnectionGone where the connection
+        is known to have closed. Values that one reply cannot carry are pushed like changes.
         """
         return self._backend.set_notify_list(connection_id, notify_list)
 
@@ -63,8 +74,10 @@ class Notifier:
     ) -> int:
         """Push a device's update to those who listen; return how many connections it went to.
 
-        `value` holds the parameters, `timestamp` is epoch milliseconds, None means now.
+        `value` holds the parameters, `timestamp` is epoch milliseconds, None means now. Raises
+        InvalidChange where it is none that can be pushed.
         """
+        check_change(device_id, value, timestamp)
         return self._backend.notify(device_id, value, timestamp)
 
 
@@ -79,6 +92,8 @@ class NodeBackend:
 
     def set_notify_list(self, connection_id: str, notify_list: object) -> StoredList:
         """Replace a connection's list."""
+        # Checked here for what JSON cannot carry, there for what the node allows.
+        parse_notify_list(notify_list, _UNBOUNDED)
         stored: StoredList = self._call(
             call="set_notify_list", connection_id=connection_id, notify_list=notify_list
         )
@@ -101,22 +116,24 @@ class NodeBackend:
         self._socket.close()
 
     def _call(self, **call: object) -> Any:
-        line = json.dumps(call, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        document = json.loads(self._exchange(to_json(call) + b"\n"))
+        if "ok" in document:
+            return document["ok"]
+        code, message = document["error"]["code"], document["error"]["message"]
+        if code in _ERRORS:
+            raise _ERRORS[code](message)
+        raise NotifierUnavailable(f"{code}: {message}")
+
+    def _exchange(self, line: bytes) -> bytes:
         with self._lock:
             try:
                 self._socket.sendall(line)
                 answer = self._reader.readline()
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: closed on our side
                 raise NotifierUnavailable(f"the node cannot be reached: {error}") from None
-        if not answer:
-            raise NotifierUnavailable("the node has closed the notifier's socket")
-        document = json.loads(answer)
-        if "ok" in document:
-            return document["ok"]
-        code, message = document["error"]["code"], document["error"]["message"]
-        if code == "InvalidNotifyList":
-            raise InvalidNotifyList(message)
-        raise NotifierUnavailable(f"{code}: {message}")
+        if not answer.endswith(b"\n"):
+            raise NotifierUnavailable("the node has closed the notifier's socket: is it stopping?")
+        return answer
 
 
 _backends: dict[int, NodeBackend] = {}

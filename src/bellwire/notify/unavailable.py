@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class NotifierUnavailable(RuntimeError):
     """The notifier cannot be reached, or is not set up; the text says what to do."""
+
+
+class ConnectionGone(RuntimeError):
+    """The connection has closed meanwhile: nothing is kept for it, and nobody waits for a reply."""
