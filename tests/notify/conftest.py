@@ -27,9 +27,12 @@ class Sockets:
 
     def __init__(self, *names: str) -> None:
         self.frames: dict[str, list[bytes]] = {name: [] for name in names}
+        self.full: set[str] = set()
 
     def deliver(self, connection_ids: Collection[str], frame: bytes) -> int:
-        open_ones = [each for each in connection_ids if each in self.frames]
+        open_ones = [
+            each for each in connection_ids if self.is_open(each) and each not in self.full
+        ]
         for each in open_ones:
             self.frames[each].append(frame)
         return len(open_ones)
@@ -70,9 +73,13 @@ def aws_backend(sockets: Sockets) -> Iterator[Backend]:
         def do_POST(self) -> None:
             connection_id = unquote(self.path).rpartition("/")[2]
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            is_open = sockets.deliver((connection_id,), body)
-            self.send_response(200 if is_open else 410)
-            if not is_open:
+            if sockets.deliver((connection_id,), body):
+                self.send_response(200)
+            elif sockets.is_open(connection_id):
+                self.send_response(413)
+                self.send_header("x-amzn-ErrorType", "PayloadTooLargeException")
+            else:
+                self.send_response(410)
                 self.send_header("x-amzn-ErrorType", "GoneException")
             self.send_header("Content-Length", "0")
             self.end_headers()

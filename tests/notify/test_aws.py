@@ -9,7 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bellwire.notify.aws import AwsBackend
+from bellwire.limits import Limits
+from bellwire.notify.aws import MESSAGE_BYTES, VALUE_BYTES, AwsBackend
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
@@ -54,6 +55,46 @@ def test_who_outlived_a_connection_is_no_listener(table: Any) -> None:
     clock.now += 3 * 3600
     # The item is still there, and nothing is posted: there is no client to post with.
     assert backend.notify("d", {"a": 1}, 5) == 0
+
+
+def test_the_bounds_are_those_of_a_node() -> None:
+    limits = Limits()  # which code on AWS does not import
+    assert limits.message_bytes == MESSAGE_BYTES
+    assert limits.snapshot_value_bytes == VALUE_BYTES
+
+
+def test_last_values_that_dynamodb_holds_back_are_asked_for_again(table: Any) -> None:
+    class Throttled:
+        """The table as one reads it whom DynamoDB gives ten items at a time, and at first none."""
+
+        name = table.name
+
+        def __init__(self) -> None:
+            self.meta = self.client = self
+            self.room = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(table, name)
+
+        def batch_get_item(self, RequestItems: dict[str, Any]) -> Any:
+            request = RequestItems[table.name]
+            keys, left = request["Keys"][: self.room], request["Keys"][self.room :]
+            self.room = 10
+            answer: dict[str, Any] = {"Responses": {}, "UnprocessedKeys": {}}
+            if keys:
+                answer = table.meta.client.batch_get_item(
+                    RequestItems={table.name: {**request, "Keys": keys}}
+                )
+            if left:
+                answer["UnprocessedKeys"] = {table.name: {**request, "Keys": left}}
+            return answer
+
+    backend = AwsBackend(Throttled(), connections=None, clock=Clock())
+    devices = [f"d{number}" for number in range(23)]
+    for device_id in devices:
+        backend.notify(device_id, {"a": 1}, 5)
+    stored = backend.set_notify_list("one", [{"device_id": each} for each in [*devices, "e"]])
+    assert [known["device_id"] for known in stored["snapshot"]] == devices
 
 
 def test_an_update_beside_another_is_not_lost(table: Any) -> None:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bellwire.notify import InvalidNotifyList, Notifier, NotifierUnavailable
-from bellwire.notify.sdk import Backend
+from bellwire.notify import (
+    ConnectionGone,
+    InvalidChange,
+    InvalidNotifyList,
+    Notifier,
+    NotifierUnavailable,
+    sdk,
+)
+from bellwire.notify.listeners import Listeners
+from bellwire.notify.sdk import Backend, NodeBackend
 
 
 if TYPE_CHECKING:
@@ -74,6 +84,66 @@ def test_a_refused_list_leaves_the_old_one(backend: Backend) -> None:
     assert backend.notify("d", {"a": 1}, 5) == 1
 
 
+@pytest.mark.parametrize(
+    "document",
+    [[{"device_id": "\ud800"}], [{"device_id": float("nan")}], [{"\ud800": 1}], "\ud800"],
+)
+def test_a_list_that_json_cannot_carry_is_refused(backend: Backend, document: object) -> None:
+    with pytest.raises(InvalidNotifyList, match=r"^notify_list"):
+        backend.set_notify_list("one", document)
+
+
+NESTED = json.loads("[" * 70 + "]" * 70)
+
+
+@pytest.mark.parametrize("content", [float("nan"), "\ud800", NESTED])
+def test_a_change_that_cannot_be_pushed_is_no_change(backend: Backend, content: object) -> None:
+    backend.set_notify_list("one", [{"device_id": "d"}])
+    with pytest.raises(InvalidChange, match=r"^value: "):
+        backend.notify("d", {"a": content}, 5)
+    assert backend.notify("d", {"b": 1}, 6) == 1
+    assert backend.set_notify_list("one", [{"device_id": "d"}])["snapshot"] == [
+        {"device_id": "d", "value": {"b": 1}, "timestamp": 6}
+    ]
+
+
+def test_one_that_cannot_take_it_does_not_keep_the_others_from_it(
+    backend: Backend, sockets: Sockets
+) -> None:
+    for connection_id in ("one", "two"):
+        backend.set_notify_list(connection_id, [{"device_id": "d"}])
+    sockets.full.add("one")
+    assert backend.notify("d", {"a": 1}, 5) == 1
+    sockets.full.clear()
+    assert backend.notify("d", {"a": 2}, 6) == 2, "it is a listener still"
+
+
+def test_a_snapshot_too_large_for_a_reply_is_pushed(backend: Backend, sockets: Sockets) -> None:
+    devices = [f"d{number:03}" for number in range(120)]
+    for device_id in devices:
+        backend.notify(device_id, {"text": "x" * 1500}, 5)
+    stored = backend.set_notify_list("one", [{"device_id": device_id} for device_id in devices])
+    pushed = [json.loads(frame) for frame in sockets.frames["one"]]
+    assert len(json.dumps(stored)) < 128 * 1024 - 2048
+    assert len(pushed) > 30
+    assert [each["device_id"] for each in stored["snapshot"] + pushed] == devices
+
+
+def test_a_device_that_makes_up_ever_new_names_starts_anew(backend: Backend) -> None:
+    for number in range(5):
+        backend.notify("d", {f"name-{number}": "x" * 15_000}, number)
+    (known,) = backend.set_notify_list("one", [{"device_id": "d"}])["snapshot"]
+    assert known == {"device_id": "d", "value": {"name-4": "x" * 15_000}, "timestamp": 4}
+
+
+def test_parameters_come_in_one_order(backend: Backend, sockets: Sockets) -> None:
+    backend.set_notify_list("one", [{"device_id": "d", "parameters": ["c", "a.x", "b"]}])
+    backend.notify("d", {"b": 1, "c": 2, "a": {"x": 3}}, 5)
+    assert sockets.frames["one"] == [
+        b'{"event":"parameters","device_id":"d","value":{"a.x":3,"b":1,"c":2},"timestamp":5}'
+    ]
+
+
 def test_a_connection_that_left_is_no_listener(backend: Backend, sockets: Sockets) -> None:
     backend.set_notify_list("one", [{"device_id": "d"}, {"device_id": "e"}])
     del sockets.frames["one"]
@@ -101,6 +171,38 @@ def test_threads_share_a_notifier(backend: Backend, sockets: Sockets) -> None:
         thread.join()
     values = {json.loads(frame)["value"]["a"] for frame in sockets.frames["one"]}
     assert values == set(range(8))
+
+
+def test_a_notifier_checks_before_it_asks(
+    monkeypatch: pytest.MonkeyPatch,
+    attach_channel: Callable[[Listeners], int],
+    listeners: Listeners,
+) -> None:
+    number = attach_channel(listeners)
+    monkeypatch.setenv("BELLWIRE_NOTIFIER_FD", str(number))
+    notifier = Notifier()
+    notifier.set_notify_list("one", [{"device_id": "d"}])
+    with pytest.raises(InvalidChange, match=r"^timestamp: expected whole milliseconds"):
+        notifier.notify("d", {"a": 1}, 1.5)  # type: ignore[arg-type]
+    assert notifier.notify("d", {"a": 1}) == 1
+    with pytest.raises(ConnectionGone, match="connection gone is not open"):
+        notifier.set_notify_list("gone", [])
+    sdk._backends.pop(number).close()
+
+
+@pytest.mark.parametrize("answer", [b"", b'{"ok":'])
+def test_a_node_that_went_away_is_told(answer: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    node = NodeBackend(theirs.fileno())
+    theirs.close()
+    ours.sendall(answer)
+    ours.shutdown(socket.SHUT_WR)
+    with pytest.raises(NotifierUnavailable, match="the node has closed the notifier's socket"):
+        node.notify("d", {}, 1)
+    ours.close()
+    with pytest.raises(NotifierUnavailable, match="the node cannot be reached"):
+        node.notify("d", {}, 1)
+    node.close()
 
 
 def test_without_a_node_and_without_aws_it_says_what_to_set(

@@ -13,19 +13,34 @@ after the longest life of a connection, in case its `$disconnect` never comes.
 from __future__ import annotations
 
 import json
+import logging
+import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bellwire.notify.lists import NotifyList, StoredList, notify_list_document, parse_notify_list
-from bellwire.notify.unavailable import NotifierUnavailable
-from bellwire.notify.values import merge, pick
+from bellwire.notify.reply import divide_snapshot
+from bellwire.notify.unavailable import ConnectionGone, NotifierUnavailable
+from bellwire.notify.values import check_change, merge, pick, to_json
 
+
+log = logging.getLogger("bellwire.notify")
 
 _CONNECTION_S = 2 * 3600 + 900
 """The longest life of a connection, and some
 [https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html]."""
+MESSAGE_BYTES = 128 * 1024
+"""Largest message of a WebSocket API (the page named above)."""
+VALUE_BYTES = 64 * 1024
+"""Largest last known value of a device, as in a node; DynamoDB's items may have 400 KB."""
 _ATTEMPTS = 8
+_KEYS_AT_ONCE = 100
+"""What one BatchGetItem takes
+[https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html]."""
+_POSTS_AT_ONCE = 10
+"""As many as botocore keeps connections."""
 
 Item = Mapping[str, Any]
 
@@ -70,10 +85,18 @@ class AwsBackend:
                 for item in _listening(connection_id, device_id, names, expires_at):
                     batch.put_item(Item=item)
         self._remove(connection_id, before - entries.keys())
-        return {
-            "notify_list": notify_list_document(entries),
-            "snapshot": list(self._snapshot(entries)),
-        }
+        stored = notify_list_document(entries)
+        # Read after the entries are written: a change in between is pushed, or read, or both.
+        portion = divide_snapshot(
+            ((known, _frame(known)) for known in self._snapshot(entries)),
+            list_bytes=len(to_json(stored)),
+            message_bytes=MESSAGE_BYTES,
+        )
+        for frame in portion.frames:
+            if self._post(connection_id, frame) is None:
+                self.forget(connection_id)
+                raise ConnectionGone(f"connection {connection_id} is not open")
+        return {"notify_list": stored, "snapshot": portion.snapshot}
 
     def forget(self, connection_id: str) -> None:
         """Remove a connection's list."""
@@ -81,20 +104,45 @@ class AwsBackend:
 
     def notify(self, device_id: str, value: Mapping[str, object], timestamp: int | None) -> int:
         """Push an update to those who listen; return how many connections took it."""
+        check_change(device_id, value, timestamp)
         at = int(self._clock() * 1000) if timestamp is None else timestamp
+        whole = _frame({"device_id": device_id, "value": value, "timestamp": at})
         self._remember(device_id, value, at)
-        pushed = 0
+        posts = []
         for connection_id, names in self._listeners_of(device_id):
-            content = value if names is None else pick(value, names)
-            if content or names is None:
-                pushed += self._push(connection_id, _frame(device_id, content, at))
-        return pushed
+            if names is None:
+                posts.append((connection_id, whole))
+            elif carried := pick(value, sorted(names)):
+                frame = _frame({"device_id": device_id, "value": carried, "timestamp": at})
+                posts.append((connection_id, frame))
+        return self._push(posts)
 
-    def _push(self, connection_id: str, frame: bytes) -> bool:
+    # Pushes
+
+    def _push(self, posts: Collection[tuple[str, bytes]]) -> int:
+        """Post each frame to its connection, several at once; return how many were taken."""
+        if not posts:
+            return 0
+        with ThreadPoolExecutor(min(len(posts), _POSTS_AT_ONCE)) as pool:
+            taken = list(pool.map(self._post, *zip(*posts, strict=True)))
+        for (connection_id, _), was_taken in zip(posts, taken, strict=True):
+            if was_taken is None:
+                self.forget(connection_id)
+        return sum(was_taken is True for was_taken in taken)
+
+    def _post(self, connection_id: str, frame: bytes) -> bool | None:
+        """Tell whether a connection took a frame; None where there is no such connection.
+
+        One that cannot take it does not keep the others from it. Whatever concerns them all, such
+        as a missing permission, is raised.
+        """
+        refused = self._connections.exceptions
         try:
             self._connections.post_to_connection(ConnectionId=connection_id, Data=frame)
-        except self._connections.exceptions.GoneException:
-            self.forget(connection_id)
+        except refused.GoneException:
+            return None
+        except (refused.LimitExceededException, refused.PayloadTooLargeException) as error:
+            log.warning("connection %s did not get %d bytes: %s", connection_id, len(frame), error)
             return False
         return True
 
@@ -133,37 +181,51 @@ class AwsBackend:
     # Last known values
 
     def _snapshot(self, entries: NotifyList) -> Iterator[dict[str, object]]:
+        known = self._documents(entries)
         for device_id, names in entries.items():
-            known = self._known(device_id)
-            if known is None:
+            if device_id not in known:
                 continue
-            document = json.loads(known["document"])
+            document = json.loads(known[device_id])
             value = document["value"] if names is None else pick(document["value"], names)
             if value:
-                yield {
-                    "device_id": device_id,
-                    "value": value,
-                    "timestamp": document["timestamp"],
-                }
+                timestamp = document["timestamp"]
+                yield {"device_id": device_id, "value": value, "timestamp": timestamp}
+
+    def _documents(self, device_ids: Iterable[str]) -> dict[str, str]:
+        """Read the last known values of many devices, those that there are."""
+        found: dict[str, str] = {}
+        waiting = [_value_key(device_id) for device_id in device_ids]
+        attempt = 0
+        while waiting:
+            now, waiting = waiting[:_KEYS_AT_ONCE], waiting[_KEYS_AT_ONCE:]
+            # The client of a table takes and gives plain Python values, as the table does.
+            answer = self._table.meta.client.batch_get_item(
+                RequestItems={self._table.name: {"Keys": now, "ConsistentRead": True}}
+            )
+            for item in answer["Responses"].get(self._table.name, ()):
+                found[item["pk"].removeprefix("device#")] = item["document"]
+            left = answer["UnprocessedKeys"].get(self._table.name, {}).get("Keys", [])
+            waiting += left
+            attempt = attempt + 1 if len(left) == len(now) else 0
+            if attempt == _ATTEMPTS:
+                raise NotifierUnavailable("DynamoDB hands out no more last values: throttled?")
+            if left:
+                _back_off(attempt)
+        return found
 
     def _known(self, device_id: str) -> Item | None:
-        key = {"pk": f"device#{device_id}", "sk": "value"}
-        item: Item | None = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
+        answer = self._table.get_item(Key=_value_key(device_id), ConsistentRead=True)
+        item: Item | None = answer.get("Item")
         return item
 
     def _remember(self, device_id: str, value: Mapping[str, object], at: int) -> None:
         """Merge an update into the last known value; of two writers the slower tries again."""
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             known = self._known(device_id)
-            document = {"value": value, "timestamp": at}
-            if known is not None:
-                before = json.loads(known["document"])
-                document = {
-                    "value": merge(before["value"], value),
-                    "timestamp": max(at, before["timestamp"]),
-                }
-            if self._replace(device_id, known, document):
+            before = None if known is None else json.loads(known["document"])
+            if self._replace(device_id, known, _merged(before, value, at)):
                 return
+            _back_off(attempt)
         raise NotifierUnavailable(f"too many writers at once for the last value of {device_id}")
 
     def _replace(self, device_id: str, known: Item | None, document: dict[str, object]) -> bool:
@@ -174,9 +236,8 @@ class AwsBackend:
         try:
             self._table.put_item(
                 Item={
-                    "pk": f"device#{device_id}",
-                    "sk": "value",
-                    "document": json.dumps(document, ensure_ascii=False),
+                    **_value_key(device_id),
+                    "document": to_json(document).decode(),
                     "version": version + 1,
                 },
                 ConditionExpression=unchanged,
@@ -200,6 +261,27 @@ def _listening(
     yield {**entry, "expires_at": expires_at}
 
 
-def _frame(device_id: str, value: Mapping[str, object], at: int) -> bytes:
-    frame = {"event": "parameters", "device_id": device_id, "value": value, "timestamp": at}
-    return json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()
+def _value_key(device_id: str) -> dict[str, str]:
+    return {"pk": f"device#{device_id}", "sk": "value"}
+
+
+def _merged(
+    before: dict[str, Any] | None, value: Mapping[str, object], at: int
+) -> dict[str, object]:
+    """Return the document of a device after an update; one that outgrows its bound starts anew."""
+    if before is None:
+        return {"value": value, "timestamp": at}
+    timestamp = max(at, before["timestamp"])
+    merged = merge(before["value"], value)
+    if len(to_json(merged)) > VALUE_BYTES:
+        return {"value": value, "timestamp": timestamp}
+    return {"value": merged, "timestamp": timestamp}
+
+
+def _frame(update: Mapping[str, object]) -> bytes:
+    return to_json({"event": "parameters", **update})
+
+
+def _back_off(attempt: int) -> None:
+    """Wait a while that grows, and is not the same for two that met."""
+    time.sleep(random.uniform(0, 0.02) * 2**attempt)
