@@ -41,7 +41,12 @@ def handlers(
         return len(connection_ids)
 
     number = attach_channel(
-        Listeners(deliver=deliver, is_open=lambda _: True, now_ms=lambda: NOW_MS, limits=Limits())
+        Listeners(
+            deliver=deliver,
+            is_open=lambda connection_id: connection_id != "gone=",
+            now_ms=lambda: NOW_MS,
+            limits=Limits(),
+        )
     )
     monkeypatch.setenv("BELLWIRE_NOTIFIER_FD", str(number))
     spec = importlib.util.spec_from_file_location("websocket_event_handler", HANDLERS)
@@ -72,8 +77,8 @@ def test_set_notify_list_replies_with_the_list_and_what_is_known(handlers: Modul
     )
     assert reply == {
         "statusCode": 200,
-        "body": '{"event": "notify_list", "notify_list": [{"device_id": "d"}], "snapshot": '
-        '[{"device_id": "d", "value": {"a": 1}, "timestamp": 1732370000123}], "request_id": "a1"}',
+        "body": '{"event":"notify_list","notify_list":[{"device_id":"d"}],"snapshot":'
+        '[{"device_id":"d","value":{"a":1},"timestamp":1732370000123}],"request_id":"a1"}',
     }
 
 
@@ -84,6 +89,37 @@ def test_set_notify_list_tells_what_is_wrong(handlers: ModuleType) -> None:
         "code": "InvalidNotifyList",
         "message": "notify_list[0].device_id: expected a non-empty string",
     }
+
+
+@pytest.mark.parametrize("body", [None, "", "[]", "3", "no json", "[" * 5000, '{"notify_list":{}}'])
+def test_a_message_that_holds_no_list_is_refused(handlers: ModuleType, body: str | None) -> None:
+    event = {"requestContext": {"connectionId": "c1="}, "body": body}
+    assert handlers.set_notify_list(event, None) == {
+        "statusCode": 200,
+        "body": '{"event":"error","code":"InvalidNotifyList",'
+        '"message":"notify_list: expected an array of entries"}',
+    }
+
+
+@pytest.mark.parametrize("request_id", ["ü", "\ud800", None, 7, {"a": [1]}])
+def test_whatever_request_id_is_given_comes_back(handlers: ModuleType, request_id: object) -> None:
+    reply = handlers.set_notify_list(message(notify_list=[], request_id=request_id), None)
+    reply["body"].encode()
+    assert json.loads(reply["body"])["request_id"] == request_id
+
+
+def test_an_app_that_has_left_gets_no_reply(handlers: ModuleType) -> None:
+    event = {**message(notify_list=[]), "requestContext": {"connectionId": "gone="}}
+    assert handlers.set_notify_list(event, None) == {"statusCode": 410}
+
+
+def test_a_message_that_is_nested_too_deep_is_warned_about(
+    handlers: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    value = json.loads('{"a":' * 70 + "1" + "}" * 70)
+    with caplog.at_level(logging.WARNING):
+        assert handlers.notify_parameter({"device_id": "d", "payload": {"value": value}}, None) == 0
+    assert "device d: value: nested deeper than 64 levels" in caplog.text
 
 
 @pytest.mark.parametrize(
