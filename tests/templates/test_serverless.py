@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -115,6 +116,36 @@ def test_the_package_holds_the_handlers_and_the_sdk(packaged: Path) -> None:
         "bellwire/notify/lists.py",
     } <= names
     assert not any(name.startswith("bellwire/templates") for name in names)
+
+
+def test_the_package_runs_on_what_lambda_has(packaged: Path, tmp_path: Path) -> None:
+    """The handlers' module starts from the package: with boto3, and nothing else of ours."""
+    with ZipFile(packaged / "parameter-notifier.zip") as archive:
+        archive.extractall(tmp_path)
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from subscribers import websocket_event_handler as handlers\n"
+        "print(handlers.connect({}, None), type(handlers.notifier._backend).__name__)\n"
+        "print(sys.modules['bellwire.notify'].__file__)\n"
+        "print({'orjson', 'yaml', 'aiohttp', 'bellwire.limits'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "NOTIFIER_TABLE": "parameter-notifier-dev",
+            "NOTIFIER_ENDPOINT": "https://abcdefghij.execute-api.us-east-1.amazonaws.com/dev",
+        },
+    )
+    assert done.stdout.splitlines() == [
+        "{'statusCode': 200} AwsBackend",
+        str(tmp_path / "bellwire" / "notify" / "__init__.py"),
+        "set()",
+    ], done.stderr
 
 
 def test_we_read_the_same() -> None:
