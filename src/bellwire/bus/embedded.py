@@ -11,6 +11,7 @@ import asyncio
 import ctypes
 import logging
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -18,6 +19,7 @@ import socket
 import sys
 import sysconfig
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from bellwire.errors import StartError
 log = logging.getLogger("bellwire.bus")
 
 _STOP_S = 5.0
+_QUIET_PORTS = range(20_000, 32_000)
 _HEADER_ROOM = 16 * 1024
 """Bytes above the largest payload, for the headers of a dead letter."""
 _RESTART_DELAYS_S = (0.1, 0.5, 2.0, 5.0)
@@ -77,7 +80,15 @@ def find_binary(wanted: str | None) -> str:
 
 
 def free_port(host: str) -> int:
-    """Return a port that nobody listens on right now."""
+    """Return a port that nobody listens on right now.
+
+    Where possible it is none of those that the system gives to outgoing connections: one of them,
+    even a client that is waiting for the very server, could take it before the server does.
+    """
+    for port in random.sample(_QUIET_PORTS, 20):
+        with suppress(OSError):
+            socket.create_server((host, port)).close()
+            return port
     with socket.create_server((host, 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
