@@ -14,7 +14,7 @@ from bellwire.settings import Settings
 
 def check(
     directory: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="The folder with serverless.yml.")
+        Path | None, typer.Argument(metavar="DIR", help="The folder with serverless.yml.")
     ] = None,
     stage: Annotated[str | None, typer.Option(help="The stage; else provider.stage, dev.")] = None,
 ) -> None:

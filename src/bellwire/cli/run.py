@@ -28,7 +28,7 @@ _GRACE_S = 30.0
 
 def run(
     directory: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="The folder with serverless.yml.")
+        Path | None, typer.Argument(metavar="DIR", help="The folder with serverless.yml.")
     ] = None,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 for every network.")] = (
         "127.0.0.1"
