@@ -85,10 +85,10 @@ def free_port(host: str) -> int:
     Where possible it is none of those that the system gives to outgoing connections: one of them,
     even a client that is waiting for the very server, could take it before the server does.
     """
-    for port in random.sample(_QUIET_PORTS, 20):
+    for quiet in random.sample(_QUIET_PORTS, 20):
         with suppress(OSError):
-            socket.create_server((host, port)).close()
-            return port
+            socket.create_server((host, quiet)).close()
+            return quiet
     with socket.create_server((host, 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
