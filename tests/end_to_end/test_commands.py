@@ -47,13 +47,13 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 def test_check_tells_what_a_good_service_has(bellwire: Run, tmp_path: Path) -> None:
     done = bellwire("check", str(write(tmp_path, GOOD)))
     assert done.returncode == 0, done
-    assert done.stdout.endswith("ok: 1 functions, 1 routes, 1 rules\n")
+    assert done.stdout.endswith("ok: 1 function, 1 route, 1 rule\n")
 
 
 def test_check_of_the_bundled_application(bellwire: Run) -> None:
     done = bellwire("check")
     assert done.returncode == 0, done
-    assert done.stdout.endswith("ok: 4 functions, 3 routes, 1 rules\n")
+    assert done.stdout.endswith("ok: 4 functions, 3 routes, 1 rule\n")
 
 
 @pytest.mark.parametrize(

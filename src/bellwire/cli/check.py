@@ -25,7 +25,13 @@ def check(
     loaded = node.load(node.with_service(settings, is_default_folder=directory is None), os.environ)
     tell_findings(loaded)
     service = loaded.service
-    print(
-        f"{service.file}: ok: {len(service.functions)} functions, "
-        f"{len(service.api.routes)} routes, {len(service.rules)} rules"
+    counted = (
+        _count(len(service.functions), "function"),
+        _count(len(service.api.routes), "route"),
+        _count(len(service.rules), "rule"),
     )
+    print(f"{service.file}: ok: {', '.join(counted)}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

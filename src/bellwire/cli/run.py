@@ -130,12 +130,20 @@ def _tell(node: Node) -> None:
     _tell_routes(console, node)
     if simulate := node.settings.simulate:
         console.print(f"\n  {simulate} simulated devices publish about once a second")
-    device = "thermostat-1"
-    command = f"{_program()} listen {device}"
-    if not simulate:
-        command += f"   and, elsewhere   {_program()} publish {device} temperature=21.5"
-    console.print(f"\n  Open the page, or try  [bold green]{command}[/]")
+    console.print(f"\n  Open the page, or try  [bold green]{_to_try(node)}[/]")
     console.print("  Ctrl-C stops.\n")
+
+
+def _to_try(node: Node) -> str:
+    """Return a command that shows this service at work."""
+    program = _program()
+    if not any(route.route_key == "set_notify_list" for route in node.service.api.routes):
+        return f"{program} invoke {next(iter(node.service.functions), 'FUNCTION')}"
+    listening = f"{program} listen thermostat-1"
+    if node.settings.simulate:
+        return listening
+    publishing = f"{program} publish thermostat-1 temperature=21.5"
+    return f"{listening}[/]   and, elsewhere   [bold green]{publishing}"
 
 
 def _tell_routes(console: Console, node: Node) -> None:
