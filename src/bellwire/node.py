@@ -37,8 +37,15 @@ from bellwire.bus.embedded import (
     free_port,
 )
 from bellwire.bus.mqtt import MqttPublisher, wait_accepting
+from bellwire.bus.subjects import subject_of
 from bellwire.definition import Finding, Service, TopicRule, load_service, sql_position
-from bellwire.errors import BusError, SqlSyntaxError, StartError
+from bellwire.errors import (
+    BadRequestError,
+    BusError,
+    SqlSyntaxError,
+    StartError,
+    UnsupportedFeatureError,
+)
 from bellwire.functions.pool import Functions, LogLine, RuntimeSettings
 from bellwire.gateway.api import Api
 from bellwire.gateway.ids import NODE_ID_BYTES, IdSource
@@ -105,11 +112,17 @@ def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
     return Loaded(service, rules, Api.from_service(service), tuple(findings))
 
 
-def _compile(rule: TopicRule) -> Rule:
+def _compile(definition: TopicRule) -> Rule:
     try:
-        return compile_rule(rule)
+        rule = compile_rule(definition)
+        subject_of(rule.topic_filter.text)
     except SqlSyntaxError as error:
-        raise error.at(sql_position(rule, error.position)) from None
+        raise error.at(sql_position(definition, error.position)) from None
+    except BadRequestError as error:
+        raise UnsupportedFeatureError(
+            f"rule {definition.name}: {error.message}", place=definition.sql_place
+        ) from None
+    return rule
 
 
 class Node:
@@ -124,7 +137,7 @@ class Node:
         self._data_dir = settings.data_dir
         self._lock: IO[str] | None = None
         self._embedded: EmbeddedServer | None = None
-        self._bus = Bus(scope=f"{service.name}-{service.stage}", limits=service.limits)
+        self._bus = Bus(scope=f"{service.name}--{service.stage}", limits=service.limits)
         self._hub = Hub(
             loaded.api,
             self._ids,
@@ -284,6 +297,7 @@ class Node:
             nats_port=free_port("127.0.0.1"),
             store_bytes=limits.stored_events_bytes,
             sync_interval_s=limits.sync_interval_s,
+            payload_bytes=limits.mqtt_payload_bytes,
         )
         self._embedded = EmbeddedServer(server)
         await self._embedded.start()

@@ -77,6 +77,12 @@ def test_a_mistake_is_named_with_its_place(
         assert expected in refused(bellwire(command, str(tmp_path)))
 
 
+def test_a_topic_filter_the_broker_cannot_carry(bellwire: Run, tmp_path: Path) -> None:
+    error = refused(bellwire("check", str(write(tmp_path, GOOD.replace("'x/+'", "'x y/+'")))))
+    assert "serverless.yml:8:" in error
+    assert "'x y/+'" in error
+
+
 def test_wrong_sql_is_underlined(bellwire: Run, tmp_path: Path) -> None:
     error = refused(bellwire("check", str(write(tmp_path, GOOD.replace("SELECT a", "SELECT a +")))))
     assert "SELECT a + FROM 'x/+'\n" in error

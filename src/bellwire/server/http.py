@@ -165,6 +165,10 @@ class _InvalidParameterError(CallerError):
     aws_code = "InvalidParameterValueException"
 
 
+class _InvalidRequestError(CallerError):
+    aws_code = "InvalidRequestException"
+
+
 class _InvalidRequestContentError(CallerError):
     aws_code = "InvalidRequestContentException"
 
@@ -181,13 +185,16 @@ async def _publish(request: web.Request) -> web.StreamResponse:
     services = request.app[_SERVICES]
     qos = request.query.get("qos", "0")
     if qos not in ("0", "1"):
-        raise BadRequestError(f"qos is 0 or 1, not {qos!r}")
+        raise _InvalidRequestError(f"qos is 0 or 1, not {qos!r}")
     topic = unquote(request.raw_path.partition("?")[0].removeprefix("/topics/"))
     payload = await request.read()
     limit = services.hub.limits.mqtt_payload_bytes
     if len(payload) > limit:
         raise PayloadTooLargeError(f"Payload too long: {len(payload)} bytes, at most {limit}")
-    await services.publish(topic, payload, int(qos))
+    try:
+        await services.publish(topic, payload, int(qos))
+    except BadRequestError as error:
+        raise _InvalidRequestError(error.message) from None
     return web.json_response({"message": "OK"})
 
 
