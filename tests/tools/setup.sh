@@ -14,6 +14,10 @@ if [ -n "$missing" ]; then
         echo "Installing$missing, once."
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1
+        # Debian starts mosquitto as a service, on the port that `make run` wants. Tests need none.
+        if command -v systemctl >/dev/null 2>&1; then
+            systemctl disable --now mosquitto >/dev/null 2>&1 || true
+        fi
     else
         echo "Not installed:$missing. Their tests are skipped; to run them: sudo apt-get install$missing"
     fi
