@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 FOREIGN: dict[str, set[str]] = {
     "nats": {"bus"},
     "aiomqtt": {"bus"},
-    "aiohttp": {"server", "node"},
+    "aiohttp": {"server"},
     "websockets": {"server", "client"},
     "yaml": {"definition"},
     "typer": {"cli"},

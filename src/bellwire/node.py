@@ -24,8 +24,6 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from aiohttp import web
-
 from bellwire import console
 from bellwire.bus.connection import Bus, RuleSource
 from bellwire.bus.embedded import (
@@ -54,7 +52,7 @@ from bellwire.iot.rules import Rule, compile_rule
 from bellwire.notify.channel import NotifierChannel
 from bellwire.notify.listeners import Listeners
 from bellwire.server.front_door import FrontDoor
-from bellwire.server.http import HttpServices, make_application
+from bellwire.server.http import HttpServer, HttpServices
 from bellwire.server.hub import Hub
 from bellwire.settings import Settings
 from bellwire.simulation import make_devices, simulate
@@ -166,7 +164,7 @@ class Node:
         self._functions: Functions | None = None
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
-        self._runner: web.AppRunner | None = None
+        self._http: HttpServer | None = None
         self._publisher: MqttPublisher | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._simulation: list[asyncio.Task[None]] = []
@@ -312,24 +310,20 @@ class Node:
         )
 
     async def _open_front_door(self) -> None:
-        application = make_application(
-            HttpServices(
-                hub=self._hub,
-                ids=self._ids,
-                invoke=self._invoke,
-                publish=self._publish,
-                devices=self._listeners.devices,
-                is_ready=lambda: self._is_ready,
-                pages=console.files(),
-            )
+        services = HttpServices(
+            hub=self._hub,
+            ids=self._ids,
+            invoke=self._invoke,
+            publish=self._publish,
+            devices=self._listeners.devices,
+            is_ready=lambda: self._is_ready,
+            pages=console.files(),
         )
-        self._runner = web.AppRunner(application, access_log=None, handle_signals=False)
-        await self._runner.setup()
-        make_http = self._runner.server
-        assert make_http is not None
+        http = self._http = HttpServer(services)
+        await http.start()
         assert self._socket is not None
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: FrontDoor(self._hub, make_http), sock=self._socket, backlog=_BACKLOG
+            lambda: FrontDoor(self._hub, http.make_protocol), sock=self._socket, backlog=_BACKLOG
         )
 
     def _tell_where(self) -> None:
@@ -359,8 +353,8 @@ class Node:
                 last_first.push_async_callback(self._publisher.__aexit__, None, None, None)
             if self._functions is not None:
                 last_first.push_async_callback(self._functions.stop, grace_s=1.0)
-            if self._runner is not None:
-                last_first.push_async_callback(self._runner.cleanup)
+            if self._http is not None:
+                last_first.push_async_callback(self._http.close)
             last_first.push_async_callback(self._cancel, self._tasks)
             await self._end_work(grace_s)
 

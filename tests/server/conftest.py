@@ -18,7 +18,6 @@ import boto3
 import orjson
 import pytest
 import uvloop
-from aiohttp import web
 from botocore.config import Config
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
@@ -29,7 +28,7 @@ from bellwire.gateway.ids import IdSource
 from bellwire.gateway.selection import compile_selection
 from bellwire.limits import Limits
 from bellwire.server.front_door import FrontDoor
-from bellwire.server.http import HttpServices, make_application
+from bellwire.server.http import HttpServer, HttpServices
 from bellwire.server.hub import Hub
 
 
@@ -138,7 +137,7 @@ class FrontDoorServer:
             now_ms=lambda: time.time_ns() // 1_000_000,
             trace_id=lambda: "Root=1-00000000-000000000000000000000000",
         )
-        self._application = make_application(
+        self._http = HttpServer(
             HttpServices(
                 hub=self.hub,
                 ids=ids,
@@ -168,12 +167,9 @@ class FrontDoorServer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        runner = web.AppRunner(self._application, access_log=None)
-        await runner.setup()
-        make_http = runner.server
-        assert make_http is not None
+        await self._http.start()
         server = await asyncio.get_running_loop().create_server(
-            lambda: FrontDoor(self.hub, make_http), "127.0.0.1", 0
+            lambda: FrontDoor(self.hub, self._http.make_protocol), "127.0.0.1", 0
         )
         self.port = server.sockets[0].getsockname()[1]
         watch = asyncio.create_task(self.hub.watch())
@@ -187,7 +183,7 @@ class FrontDoorServer:
             self.functions.release()
             async with asyncio.timeout(5):
                 await self.hub.close()
-            await runner.cleanup()
+            await self._http.close()
 
     # Clients
 

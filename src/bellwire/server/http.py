@@ -6,6 +6,7 @@ the answer AWS gives; anything else is a bug and a 500.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class HttpServices:
     pages: Mapping[str, StaticFile]
 
 
-def make_application(services: HttpServices) -> web.Application:
+def _make_application(services: HttpServices) -> web.Application:
     """Build the aiohttp application."""
     application = web.Application(
         client_max_size=_BODY_BYTES, middlewares=[_answer_errors, _refuse_other_sites]
@@ -69,6 +70,28 @@ def make_application(services: HttpServices) -> web.Application:
     add("GET", "/healthz", _health)
     add("GET", "/readyz", _ready)
     return application
+
+
+class HttpServer:
+    """The aiohttp side of the front door; it listens nowhere itself."""
+
+    def __init__(self, services: HttpServices) -> None:
+        self._runner = web.AppRunner(
+            _make_application(services), access_log=None, handle_signals=False
+        )
+
+    async def start(self) -> None:
+        """Get ready to make protocols."""
+        await self._runner.setup()
+
+    def make_protocol(self) -> asyncio.Protocol:
+        """Return a protocol that serves one connection."""
+        assert self._runner.server is not None, "start() comes first"
+        return self._runner.server()
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await self._runner.cleanup()
 
 
 _SERVICES = web.AppKey("services", HttpServices)
