@@ -313,6 +313,7 @@ class Node:
         services = HttpServices(
             hub=self._hub,
             ids=self._ids,
+            functions=self.service.functions.keys(),
             invoke=self._invoke,
             publish=self._publish,
             devices=self._listeners.devices,

@@ -141,6 +141,7 @@ class FrontDoorServer:
             HttpServices(
                 hub=self.hub,
                 ids=ids,
+                functions={"set", "set_notify_list"},
                 invoke=self.functions.invoke,
                 publish=self._publish,
                 devices=lambda: [{"device_id": "pump-1", "value": {"rpm": 1450}}],

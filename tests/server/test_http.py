@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed
 
-from bellwire.errors import BadRequestError, BusError, NotFoundError, TooManyRequestsError
+from bellwire.errors import BadRequestError, BusError, PayloadTooLargeError, TooManyRequestsError
 
 
 if TYPE_CHECKING:
@@ -242,6 +242,20 @@ def test_boto3_invokes(run: Run, serve: Serve, aws_client: AwsClient) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("kind", ["RequestResponse", "DryRun"])
+def test_boto3_knows_that_there_is_no_such_function(
+    run: Run, serve: Serve, aws_client: AwsClient, kind: str
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            aws = aws_client("lambda", server.http_url)
+            with pytest.raises(aws.exceptions.ResourceNotFoundException):
+                await in_thread(aws.invoke, FunctionName="nobody", InvocationType=kind)
+            assert server.functions.calls == []
+
+    run(main())
+
+
 def test_boto3_sees_a_function_error(run: Run, serve: Serve, aws_client: AwsClient) -> None:
     async def main() -> None:
         async with serve() as server:
@@ -260,8 +274,8 @@ def test_boto3_sees_a_function_error(run: Run, serve: Serve, aws_client: AwsClie
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (NotFoundError("Function not found: set"), "ResourceNotFoundException"),
         (TooManyRequestsError("Rate exceeded"), "TooManyRequestsException"),
+        (PayloadTooLargeError("7 byte payload is too large"), "RequestTooLargeException"),
     ],
 )
 def test_boto3_knows_why_an_invocation_was_refused(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -47,6 +47,7 @@ class HttpServices:
 
     hub: Hub
     ids: IdSource
+    functions: Collection[str]
     invoke: InvokeFunction
     publish: Publish
     devices: Devices
@@ -164,6 +165,8 @@ async def _invoke(request: web.Request) -> web.StreamResponse:
     kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
     name = _function_key(unquote(request.match_info["name"]))
     request_id = services.ids.request_id()
+    if name not in services.functions:
+        raise NotFoundError(f"Function not found: {name}")
     if kind == "DryRun":
         return web.Response(status=204, headers={"x-amzn-RequestId": request_id})
     if kind != "RequestResponse":
@@ -177,11 +180,19 @@ async def _invoke(request: web.Request) -> web.StreamResponse:
         raise _InvalidRequestContentError(
             f"Could not parse request body into json: {error}"
         ) from None
-    result = await services.invoke(name, event, request_id)
+    try:
+        result = await services.invoke(name, event, request_id)
+    except PayloadTooLargeError as error:
+        raise _RequestTooLargeError(error.message) from None
     headers = {"x-amzn-RequestId": request_id, "X-Amz-Executed-Version": "$LATEST"}
     if result.error:
         headers["X-Amz-Function-Error"] = result.error
     return web.Response(body=result.payload, headers=headers, content_type="application/json")
+
+
+class _RequestTooLargeError(CallerError):
+    status = 413
+    aws_code = "RequestTooLargeException"
 
 
 class _InvalidParameterError(CallerError):
