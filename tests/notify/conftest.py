@@ -28,6 +28,7 @@ class Sockets:
     def __init__(self, *names: str) -> None:
         self.frames: dict[str, list[bytes]] = {name: [] for name in names}
         self.full: set[str] = set()
+        self.unread: dict[str, int] = {}
 
     def deliver(self, connection_ids: Collection[str], frame: bytes) -> int:
         open_ones = [
@@ -40,6 +41,9 @@ class Sockets:
     def is_open(self, connection_id: str) -> bool:
         return connection_id in self.frames
 
+    def waiting(self, connection_id: str) -> int:
+        return self.unread.get(connection_id, 0)
+
 
 def make_listeners(sockets: Sockets, limits: Limits | None = None) -> Listeners:
     return Listeners(
@@ -47,6 +51,7 @@ def make_listeners(sockets: Sockets, limits: Limits | None = None) -> Listeners:
         is_open=sockets.is_open,
         now_ms=lambda: NOW_MS,
         limits=limits or Limits(),
+        waiting=sockets.waiting,
     )
 
 

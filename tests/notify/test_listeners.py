@@ -18,6 +18,10 @@ from bellwire.notify.values import InvalidChange
 if TYPE_CHECKING:
     from tests.notify.conftest import Sockets
 
+DEVICES = [f"d{number:02}" for number in range(60)]
+IN_REPLY = 23
+"""How many of them one reply holds; see `owing`."""
+
 
 def test_frames_are_as_documented_to_the_byte(listeners: Listeners, sockets: Sockets) -> None:
     listeners.set_notify_list("one", [{"device_id": "d", "parameters": ["t", "b.level"]}])
@@ -52,24 +56,67 @@ def test_a_change_that_cannot_be_pushed_leaves_no_trace(
     assert (listeners.devices(), sockets.frames["one"]) == ([], [])
 
 
-def test_a_snapshot_too_large_for_a_reply_is_pushed(
-    listeners_with: Callable[[Limits], Listeners], sockets: Sockets
-) -> None:
-    listeners = listeners_with(Limits(message_bytes=16 * 1024))
-    devices = [f"d{number:02}" for number in range(60)]
-    for device_id in devices:
+@pytest.fixture
+def owing(listeners_with: Callable[[Limits], Listeners]) -> Listeners:
+    """Sixty devices are known, and `one` asks for all: a reply holds less than half of them."""
+    listeners = listeners_with(Limits(message_bytes=16 * 1024, send_queue_bytes=16 * 1024))
+    for device_id in DEVICES:
         listeners.notify(device_id, {"text": "ü" * 200}, 5)
-    stored = listeners.set_notify_list("one", [{"device_id": device_id} for device_id in devices])
+    stored = listeners.set_notify_list("one", [{"device_id": each} for each in DEVICES])
     assert len(orjson.dumps(stored)) < 16 * 1024 - 3000
+    assert [each["device_id"] for each in stored["snapshot"]] == DEVICES[:IN_REPLY]
+    assert listeners.owes("one")
+    return listeners
+
+
+def test_a_snapshot_too_large_for_a_reply_is_pushed(owing: Listeners, sockets: Sockets) -> None:
+    bursts: list[int] = []
+    while owing.owes("one"):
+        owing.push_owed("one")
+        bursts.append(sum(map(len, sockets.frames["one"])) - sum(bursts))
+    assert max(bursts) < 4 * 1024 + 500, "a quarter of the queue, and the frame that filled it"
     pushed = [orjson.loads(frame) for frame in sockets.frames["one"]]
-    assert [each["device_id"] for each in stored["snapshot"] + pushed] == devices
-    assert len(pushed) > 10
+    assert [each["device_id"] for each in pushed] == DEVICES[IN_REPLY:]
     assert pushed[-1] == {
         "event": "parameters",
         "device_id": "d59",
         "value": {"text": "ü" * 200},
         "timestamp": 5,
     }
+    owing.push_owed("one")
+    assert len(sockets.frames["one"]) == len(pushed)
+
+
+def test_what_is_owed_waits_for_a_slow_reader(owing: Listeners, sockets: Sockets) -> None:
+    sockets.unread["one"] = 4 * 1024
+    owing.push_owed("one")
+    assert (sockets.frames["one"], owing.owes("one")) == ([], True)
+    sockets.unread["one"] = 4 * 1024 - 1
+    owing.push_owed("one")
+    assert len(sockets.frames["one"]) == 1
+
+
+def test_what_is_owed_is_pushed_as_it_is_now(owing: Listeners, sockets: Sockets) -> None:
+    owing.notify("d59", {"text": "new"}, 6)
+    while owing.owes("one"):
+        owing.push_owed("one")
+    told = [orjson.loads(frame) for frame in sockets.frames["one"]]
+    assert [each["value"]["text"] for each in told if each["device_id"] == "d59"] == ["new"] * 2
+
+
+@pytest.mark.parametrize("end", ["forgotten", "replaced", "cut"])
+def test_nothing_is_owed_after_the_end(owing: Listeners, sockets: Sockets, end: str) -> None:
+    match end:
+        case "forgotten":
+            owing.forget("one")
+        case "replaced":
+            owing.set_notify_list("one", [{"device_id": "d01"}])
+        case _:
+            sockets.full.add("one")
+            owing.push_owed("one")
+    assert not owing.owes("one")
+    owing.push_owed("one")
+    assert sockets.frames["one"] == []
 
 
 def test_a_list_that_is_refused_leaves_the_old_one(listeners: Listeners, sockets: Sockets) -> None:

@@ -5,24 +5,25 @@ from __future__ import annotations
 from bellwire.notify.reply import ENVELOPE_BYTES, Portion, divide_snapshot
 
 
-KNOWN: list[tuple[dict[str, object], bytes]] = [
-    ({"device_id": name}, name.encode() * 100) for name in "abc"
-]
+KNOWN: list[dict[str, object]] = [{"device_id": name} for name in "abc"]
+
+
+def divide(*, list_bytes: int, message_bytes: int) -> Portion:
+    return divide_snapshot(
+        KNOWN, size=lambda document: 100, list_bytes=list_bytes, message_bytes=message_bytes
+    )
 
 
 def test_what_fits_is_in_the_reply() -> None:
-    documents = [document for document, _ in KNOWN]
     for room in (300, 5000):
-        assert divide_snapshot(
-            KNOWN, list_bytes=50, message_bytes=ENVELOPE_BYTES + 50 + room
-        ) == Portion(documents, [])
+        portion = divide(list_bytes=50, message_bytes=ENVELOPE_BYTES + 50 + room)
+        assert portion == Portion(KNOWN, [])
 
 
-def test_what_does_not_fit_comes_as_frames() -> None:
-    portion = divide_snapshot(KNOWN, list_bytes=50, message_bytes=ENVELOPE_BYTES + 50 + 299)
-    assert portion == Portion([{"device_id": "a"}, {"device_id": "b"}], [b"c" * 100])
+def test_what_does_not_fit_is_left_out() -> None:
+    portion = divide(list_bytes=50, message_bytes=ENVELOPE_BYTES + 50 + 299)
+    assert portion == Portion(KNOWN[:2], KNOWN[2:])
 
 
 def test_a_list_that_fills_the_reply_leaves_no_room() -> None:
-    portion = divide_snapshot(KNOWN, list_bytes=5000, message_bytes=5000)
-    assert portion == Portion([], [frame for _, frame in KNOWN])
+    assert divide(list_bytes=5000, message_bytes=5000) == Portion([], KNOWN)

@@ -88,12 +88,13 @@ class AwsBackend:
         stored = notify_list_document(entries)
         # Read after the entries are written: a change in between is pushed, or read, or both.
         portion = divide_snapshot(
-            ((known, _frame(known)) for known in self._snapshot(entries)),
+            self._snapshot(entries),
+            size=lambda known: len(_frame(known)),
             list_bytes=len(to_json(stored)),
             message_bytes=MESSAGE_BYTES,
         )
-        for frame in portion.frames:
-            if self._post(connection_id, frame) is None:
+        for known in portion.left_out:
+            if self._post(connection_id, _frame(known)) is None:
                 self.forget(connection_id)
                 raise ConnectionGone(f"connection {connection_id} is not open")
         return {"notify_list": stored, "snapshot": portion.snapshot}

@@ -26,6 +26,8 @@ log = logging.getLogger("bellwire.notify")
 
 LINE_BYTES = 8 * 1024 * 1024
 """Longest call: a little more than the largest event a function can get."""
+_PAUSE_S = 0.1
+"""Between two bursts of last values that a reply could not carry: the first comes after it."""
 
 
 class NotifierChannel(asyncio.Protocol):
@@ -85,12 +87,22 @@ class NotifierChannel(asyncio.Protocol):
                 timestamp = cast("int | None", others.get("timestamp"))  # checked by notify
                 return listeners.notify(device_id, value, timestamp)
             case {"call": "set_notify_list", "connection_id": str(connection_id), **others}:
-                return listeners.set_notify_list(connection_id, others.get("notify_list"))
+                stored = listeners.set_notify_list(connection_id, others.get("notify_list"))
+                self._push_later(connection_id)
+                return stored
             case {"call": "forget", "connection_id": str(connection_id)}:
                 listeners.forget(connection_id)
                 return None
             case _:
                 raise BellwireError("the call is none that the notifier knows")
+
+    def _push_later(self, connection_id: str) -> None:
+        if self._listeners.owes(connection_id):
+            asyncio.get_running_loop().call_later(_PAUSE_S, self._push_owed, connection_id)
+
+    def _push_owed(self, connection_id: str) -> None:
+        self._listeners.push_owed(connection_id)
+        self._push_later(connection_id)
 
 
 def _error(code: str, message: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
@@ -37,8 +38,15 @@ class ListenersStatistics(NamedTuple):
     pushes: int
 
 
+def _nothing_waits(connection_id: str) -> int:
+    return 0
+
+
 class Listeners:
-    """Who listens on this node, and the last values they may ask for."""
+    """Who listens on this node, and the last values they may ask for.
+
+    `waiting` tells how many bytes a connection has been sent and has not read.
+    """
 
     def __init__(
         self,
@@ -47,6 +55,7 @@ class Listeners:
         is_open: Callable[[str], bool],
         now_ms: Callable[[], int],
         limits: Limits,
+        waiting: Callable[[str], int] = _nothing_waits,
     ) -> None:
         self._deliver = deliver
         self._is_open = is_open
@@ -56,7 +65,10 @@ class Listeners:
             parameters=limits.notify_list_parameters,
             name_bytes=limits.name_bytes,
         )
+        self._waiting = waiting
         self._index = Index()
+        self._owed: dict[str, deque[tuple[str, tuple[str, ...] | None]]] = {}
+        self._burst_bytes = limits.send_queue_bytes // 4
         self._message_bytes = limits.message_bytes
         self._snapshot = Snapshot(
             devices=limits.snapshot_devices, value_bytes=limits.snapshot_value_bytes
@@ -66,9 +78,9 @@ class Listeners:
     def set_notify_list(self, connection_id: str, notify_list: object) -> StoredList:
         """Replace a connection's list; return it as stored, and the last known values.
 
-        Values that do not fit into one reply are pushed, each as if it were a change: a list of
-        many devices loses none. Raises InvalidNotifyList, and then the old list stays; GoneError
-        where the connection is not open, so that nothing is kept for one that has left.
+        Values that do not fit into one reply are owed: call `push_owed` until nothing is. Raises
+        InvalidNotifyList, and then the old list stays; GoneError where the connection is not open,
+        so that nothing is kept for one that has left.
         """
         entries = parse_notify_list(notify_list, self._bounds)
         if not self._is_open(connection_id):
@@ -76,17 +88,44 @@ class Listeners:
         self._index.set(connection_id, entries)
         stored = notify_list_document(entries)
         portion = divide_snapshot(
-            ((known, _frame(known)) for known in self._snapshot.of(entries)),
+            self._snapshot.of(entries),
+            size=lambda known: len(_frame(known)),
             list_bytes=len(orjson.dumps(stored)),
             message_bytes=self._message_bytes,
         )
-        for frame in portion.frames:
-            self._deliver((connection_id,), frame)
+        self._owed.pop(connection_id, None)
+        if portion.left_out:
+            devices = [str(known["device_id"]) for known in portion.left_out]
+            self._owed[connection_id] = deque((each, entries[each]) for each in devices)
         return {"notify_list": stored, "snapshot": portion.snapshot}
+
+    def owes(self, connection_id: str) -> bool:
+        """Tell whether a connection has not yet got all last values of its list."""
+        return connection_id in self._owed
+
+    def push_owed(self, connection_id: str) -> None:
+        """Push owed last values, each as if it were a change, as many as the reader keeps up with.
+
+        They are read now: one that changed meanwhile is not pushed as it was before.
+        """
+        owed = self._owed.get(connection_id)
+        if owed is None:
+            return
+        room = self._burst_bytes - self._waiting(connection_id)
+        while owed and room > 0:
+            device_id, names = owed.popleft()
+            for known in self._snapshot.of({device_id: names}):
+                frame = _frame(known)
+                room -= len(frame)
+                if not self._deliver((connection_id,), frame):
+                    owed.clear()
+        if not owed:
+            self._owed.pop(connection_id, None)
 
     def forget(self, connection_id: str) -> None:
         """Remove a connection's list."""
         self._index.forget(connection_id)
+        self._owed.pop(connection_id, None)
 
     def notify(
         self, device_id: str, value: Mapping[str, object], timestamp: int | None = None

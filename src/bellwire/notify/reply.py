@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 
@@ -11,25 +11,28 @@ ENVELOPE_BYTES = 4096
 
 
 class Portion(NamedTuple):
-    """A snapshot divided: what fits into the reply, and a frame for each device that does not."""
+    """A snapshot divided: what fits into the reply, and what is to be pushed after it."""
 
     snapshot: list[dict[str, object]]
-    frames: list[bytes]
+    left_out: list[dict[str, object]]
 
 
 def divide_snapshot(
-    known: Iterable[tuple[dict[str, object], bytes]], *, list_bytes: int, message_bytes: int
+    known: Iterable[dict[str, object]],
+    *,
+    size: Callable[[dict[str, object]], int],
+    list_bytes: int,
+    message_bytes: int,
 ) -> Portion:
-    """Divide what is known of the devices of a list; each comes with its `parameters` frame.
+    """Divide what is known of the devices of a list, in its order.
 
-    `list_bytes` is what the list takes up in the reply, `message_bytes` the most a message holds.
+    `size` tells the bytes of a document as JSON, or a little more; `list_bytes` is what the list
+    takes up in the reply, `message_bytes` the most a message holds.
     """
     room = message_bytes - list_bytes - ENVELOPE_BYTES
     portion = Portion([], [])
-    for document, frame in known:
-        room -= len(frame)  # a frame is a little larger than the document in it
-        if room >= 0:
-            portion.snapshot.append(document)
-        else:
-            portion.frames.append(frame)
+    for document in known:
+        if room >= 0:  # what comes after the first that does not fit is not measured
+            room -= size(document)
+        (portion.snapshot if room >= 0 else portion.left_out).append(document)
     return portion
