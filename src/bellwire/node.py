@@ -35,6 +35,7 @@ from bellwire.bus.embedded import (
     free_port,
 )
 from bellwire.bus.mqtt import MqttPublisher, wait_accepting
+from bellwire.bus.predecessor import end_predecessor
 from bellwire.bus.subjects import subject_of
 from bellwire.definition import Finding, Service, TopicRule, load_service, sql_position
 from bellwire.errors import (
@@ -285,11 +286,13 @@ class Node:
 
     async def _start_embedded(self) -> None:
         settings, limits = self.settings, self.service.limits
+        folder = (self._data_dir / "nats").absolute()
+        await end_predecessor(folder)
         mqtt_port = settings.mqtt_port or free_port(settings.host)
         check_port(settings.host, mqtt_port, what="MQTT", option="--mqtt-port")
         server = ServerSettings(
             binary=find_binary(settings.nats_server),
-            folder=(self._data_dir / "nats").absolute(),
+            folder=folder,
             mqtt_host=settings.host,
             mqtt_port=mqtt_port,
             nats_port=free_port("127.0.0.1"),

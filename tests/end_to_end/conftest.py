@@ -35,8 +35,8 @@ class Node:
     def start(self) -> None:
         self._ready_file.unlink(missing_ok=True)
         command = [
-            sys.executable, "-m", "bellwire", "run", *self._arguments,
-            "--port", "0", "--ready-file", str(self._ready_file),
+            sys.executable, "-m", "bellwire", "run", "--port", "0", *self._arguments,
+            "--ready-file", str(self._ready_file),
         ]  # fmt: skip
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
@@ -164,7 +164,11 @@ def is_alive(pid: int) -> bool:
 
 class StartNode(Protocol):
     def __call__(
-        self, *arguments: str, service: dict[str, str] | None = None, mqtt_port: int = 0
+        self,
+        *arguments: str,
+        service: dict[str, str] | None = None,
+        mqtt_port: int = 0,
+        folder: Path | None = None,
     ) -> Node: ...
 
 
@@ -173,9 +177,15 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
     """Start a node: of the bundled application, or of a service given as files by name."""
     nodes: list[Node] = []
 
-    def start(*arguments: str, service: dict[str, str] | None = None, mqtt_port: int = 0) -> Node:
-        folder = tmp_path / f"node-{len(nodes)}"
-        folder.mkdir()
+    def start(
+        *arguments: str,
+        service: dict[str, str] | None = None,
+        mqtt_port: int = 0,
+        folder: Path | None = None,
+    ) -> Node:
+        if folder is None:
+            folder = tmp_path / f"node-{len(nodes)}"
+            folder.mkdir()
         for name, text in (service or {}).items():
             (folder / name).write_text(text)
         node = Node(folder, *arguments, mqtt_port=mqtt_port)

@@ -109,6 +109,16 @@ def test_killing_the_node_loses_no_acknowledged_event(
     wait_for_all(record, acknowledged)
 
 
+def test_a_killed_node_may_start_again_at_once_on_the_same_ports(start_node: StartNode) -> None:
+    first = start_node()
+    ports = (first.http_url.rpartition(":")[2], first.mqtt_port)
+    assert first.stop() == 0
+    for _ in range(3):
+        node = start_node("--port", ports[0], mqtt_port=ports[1], folder=first.folder)
+        assert (node.http_url.rpartition(":")[2], node.mqtt_port) == ports
+        node.kill()
+
+
 def test_an_event_whose_function_always_fails_is_set_aside(start_node: StartNode) -> None:
     node = start_node(
         service={

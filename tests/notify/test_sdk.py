@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,7 +98,7 @@ def test_a_list_that_json_cannot_carry_is_refused(backend: Backend, document: ob
 NESTED = json.loads("[" * 70 + "]" * 70)
 
 
-@pytest.mark.parametrize("content", [float("nan"), "\ud800", NESTED])
+@pytest.mark.parametrize("content", [float("nan"), "\ud800", NESTED, Decimal("1.5"), b"x"])
 def test_a_change_that_cannot_be_pushed_is_no_change(backend: Backend, content: object) -> None:
     backend.set_notify_list("one", [{"device_id": "d"}])
     with pytest.raises(InvalidChange, match=r"^value: "):

@@ -23,6 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bellwire.bus.predecessor import CONFIGURATION, PID_FILE
 from bellwire.errors import StartError
 
 
@@ -134,7 +135,7 @@ class EmbeddedServer:
         settings = self._settings
         try:
             settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write_private(settings.folder / "nats.conf", _configuration(settings))
+            _write_private(settings.folder / CONFIGURATION, _configuration(settings))
         except OSError as error:
             raise StartError(
                 f"the folder {settings.folder} cannot be written: {error.strerror}",
@@ -175,7 +176,7 @@ class EmbeddedServer:
         self._process = await asyncio.create_subprocess_exec(
             self._settings.binary,
             "-c",
-            str(self._settings.folder / "nats.conf"),
+            str(self._settings.folder / CONFIGURATION),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
@@ -216,6 +217,7 @@ def _configuration(settings: ServerSettings) -> str:
 # Written by bellwire at each start.
 server_name: bellwire
 listen: "127.0.0.1:{settings.nats_port}"
+pid_file: "{settings.folder / PID_FILE}"
 log_file: "{settings.folder / "nats.log"}"
 logfile_size_limit: 10485760
 logfile_max_num: 2

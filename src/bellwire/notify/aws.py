@@ -110,12 +110,16 @@ class AwsBackend:
         whole = _frame({"device_id": device_id, "value": value, "timestamp": at})
         self._remember(device_id, value, at)
         posts = []
+        frames: dict[tuple[str, ...], bytes] = {}  # those who get the same share one
         for connection_id, names in self._listeners_of(device_id):
             if names is None:
                 posts.append((connection_id, whole))
             elif carried := pick(value, sorted(names)):
-                frame = _frame({"device_id": device_id, "value": carried, "timestamp": at})
-                posts.append((connection_id, frame))
+                same = tuple(carried)
+                if same not in frames:
+                    update = {"device_id": device_id, "value": carried, "timestamp": at}
+                    frames[same] = _frame(update)
+                posts.append((connection_id, frames[same]))
         return self._push(posts)
 
     # Pushes
@@ -257,7 +261,7 @@ def _listening(
     connection_id: str, device_id: str, names: tuple[str, ...] | None, expires_at: int
 ) -> Iterator[dict[str, object]]:
     listener, entry = _keys(connection_id, device_id)
-    parameters = {} if names is None else {"parameters": json.dumps(names)}
+    parameters = {} if names is None else {"parameters": to_json(names).decode()}
     yield {**listener, **parameters, "expires_at": expires_at}
     yield {**entry, "expires_at": expires_at}
 

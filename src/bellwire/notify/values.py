@@ -47,7 +47,7 @@ def to_json(document: object) -> bytes:
     try:
         text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode()
-    except ValueError as error:  # NaN, half characters, an object inside itself
+    except (TypeError, ValueError) as error:  # a Decimal, NaN, half characters, a loop
         raise InvalidChange(f"value: JSON cannot carry it: {error}") from None
 
 
