@@ -121,3 +121,30 @@ def test_an_update_beside_another_is_not_lost(table: Any) -> None:
     AwsBackend(Beaten(), connections=None, clock=clock).notify("d", {"c": 3}, 3)
     snapshot = backend.set_notify_list("one", [{"device_id": "d"}])["snapshot"]
     assert snapshot == [{"device_id": "d", "value": {"a": 1, "b": 2, "c": 3}, "timestamp": 3}]
+
+
+def test_those_who_get_the_same_share_one_frame(table: Any) -> None:
+    """A device of many listeners fits into a function's memory."""
+    posted: dict[str, bytes] = {}
+
+    class Connections:
+        """The client of @connections, as far as a push that succeeds needs it."""
+
+        exceptions = boto3.client("apigatewaymanagementapi", region_name="us-east-1").exceptions
+
+        def post_to_connection(self, *, ConnectionId: str, Data: bytes) -> None:
+            posted[ConnectionId] = Data
+
+    backend = AwsBackend(table, Connections(), clock=Clock())
+    lists = {"one": ["a", "b"], "two": ["b", "a"], "three": ["a", "z"], "four": ["a", "b"]}
+    for connection_id, names in lists.items():
+        backend.set_notify_list(connection_id, [{"device_id": "d", "parameters": names}])
+    assert backend.notify("d", {"a": 1, "b": 2, "c": 3}, 5) == 4
+    start, end = b'{"event":"parameters","device_id":"d","value":', b',"timestamp":5}'
+    assert posted == {
+        "one": start + b'{"a":1,"b":2}' + end,
+        "two": start + b'{"a":1,"b":2}' + end,
+        "three": start + b'{"a":1}' + end,
+        "four": start + b'{"a":1,"b":2}' + end,
+    }
+    assert posted["one"] is posted["two"] is posted["four"]

@@ -103,7 +103,7 @@ def test_json_has_no_spaces_and_no_escapes() -> None:
     assert to_json({"a": ["ü", 1.5, None]}) == '{"a":["ü",1.5,null]}'.encode()
 
 
-@pytest.mark.parametrize("content", [float("nan"), float("inf"), "\ud800"])
+@pytest.mark.parametrize("content", [float("nan"), float("inf"), "\ud800", {1}, {(1, 2): 3}])
 def test_what_json_cannot_carry_is_refused(content: object) -> None:
     with pytest.raises(InvalidChange, match=r"^value: JSON cannot carry it: "):
         to_json({"a": content})
