@@ -78,7 +78,23 @@ def test_the_framework_makes_our_routes(resources: dict[str, Any]) -> None:
     }
     assert routes == {"$connect": None, "$disconnect": None, "set_notify_list": "$default"}
     (response,) = of_type(resources, "AWS::ApiGatewayV2::RouteResponse")
+    assert resources[response["RouteId"]["Ref"]]["Properties"]["RouteKey"] == "set_notify_list"
     assert response["RouteResponseKey"] == "$default"
+
+
+def test_each_route_runs_its_function(resources: dict[str, Any]) -> None:
+    runs = {}
+    for route in of_type(resources, "AWS::ApiGatewayV2::Route"):
+        separator, (kind, integration) = route["Target"]["Fn::Join"]
+        assert (separator, kind) == ("/", "integrations")
+        uri = resources[integration["Ref"]]["Properties"]["IntegrationUri"]["Fn::Join"][1]
+        (function,) = (each["Fn::GetAtt"][0] for each in uri if "Fn::GetAtt" in each)
+        runs[route["RouteKey"]] = function
+    assert runs == {
+        "$connect": "WebsocketConnectHandlerLambdaFunction",
+        "$disconnect": "WebsocketDisconnectHandlerLambdaFunction",
+        "set_notify_list": "WebsocketSetNotifyListHandlerLambdaFunction",
+    }
 
 
 def test_the_framework_makes_our_functions(resources: dict[str, Any]) -> None:
@@ -89,10 +105,44 @@ def test_the_framework_makes_our_functions(resources: dict[str, Any]) -> None:
     assert {name: function["Handler"] for name, function in functions.items()} == {
         name: f"subscribers/websocket_event_handler.{handler}" for name, handler in HANDLERS.items()
     }
+    endpoint = "https://${WebsocketsApi}.execute-api.${AWS::Region}.amazonaws.com/dev"
     for function in functions.values():
-        variables = function["Environment"]["Variables"]
-        assert variables["NOTIFIER_TABLE"] == {"Ref": "NotifierTable"}
-        assert "execute-api" in str(variables["NOTIFIER_ENDPOINT"])
+        assert function["Runtime"] == "python3.12"
+        assert function["Environment"]["Variables"] == {
+            "NOTIFIER_TABLE": {"Ref": "NotifierTable"},
+            "NOTIFIER_ENDPOINT": {"Fn::Sub": endpoint},
+        }
+
+
+def test_the_functions_may_do_what_the_sdk_does(resources: dict[str, Any]) -> None:
+    (role,) = of_type(resources, "AWS::IAM::Role")
+    (policy,) = role["Policies"]
+    allowed = {
+        action: statement["Resource"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+    }
+    table = {"Fn::GetAtt": ["NotifierTable", "Arn"]}
+    for action in ("BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query"):
+        assert allowed[f"dynamodb:{action}"] == table
+    assert "execute-api:ManageConnections" in allowed
+
+
+def test_the_framework_makes_the_table_that_the_sdk_writes(resources: dict[str, Any]) -> None:
+    (table,) = of_type(resources, "AWS::DynamoDB::Table")
+    assert table == {
+        "TableName": "parameter-notifier-dev",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        "KeySchema": [
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+    }
 
 
 def test_the_framework_makes_our_rule(resources: dict[str, Any]) -> None:
@@ -102,6 +152,9 @@ def test_the_framework_makes_our_rule(resources: dict[str, Any]) -> None:
     assert payload["Sql"] == RULE_SQL
     assert payload["AwsIotSqlVersion"] == "2016-03-23"
     assert payload["RuleDisabled"] is False
+    (action,) = payload["Actions"]
+    function = {"Fn::GetAtt": ["NotifyParameterLambdaFunction", "Arn"]}
+    assert action == {"Lambda": {"FunctionArn": function}}
 
 
 def test_the_package_holds_the_handlers_and_the_sdk(packaged: Path) -> None:
