@@ -41,6 +41,8 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sdk = folder / "bellwire" / "notify"
     shutil.copytree(ROOT / "src" / "bellwire" / "notify", sdk)
     shutil.copy(ROOT / "src" / "bellwire" / "__init__.py", sdk.parent)
+    (sdk / "__pycache__").mkdir(exist_ok=True)  # pip leaves what its own Python compiled
+    (sdk / "__pycache__" / "sdk.cpython-311.pyc").write_bytes(b"")
     done = subprocess.run(
         [str(OSLS), "package"],
         cwd=folder,
@@ -169,6 +171,7 @@ def test_the_package_holds_the_handlers_and_the_sdk(packaged: Path) -> None:
         "bellwire/notify/lists.py",
     } <= names
     assert not any(name.startswith("bellwire/templates") for name in names)
+    assert not any("__pycache__" in name for name in names)
 
 
 def test_the_package_runs_on_what_lambda_has(packaged: Path, tmp_path: Path) -> None:
