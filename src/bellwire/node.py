@@ -16,8 +16,8 @@ import secrets
 import socket
 import time
 import uuid
-from collections.abc import Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -210,9 +210,10 @@ class Node:
         answer. What had been started by then is stopped again by `stop`.
         """
         self._take_data_dir()
+        self._clear_ready_file()
         self._socket = self._listen()
         functions = self._functions = self._make_functions()
-        await asyncio.gather(self._start_bus(), functions.start())
+        await _both(self._start_bus(), functions.start())
         await self._bus.check_alone(delivery.rule.name for delivery in self._deliveries)
         await self._bus.listen(
             RuleSource(delivery.rule.name, delivery.rule.topic_filter.text, delivery.take)
@@ -230,21 +231,25 @@ class Node:
 
     def _take_data_dir(self) -> None:
         folder = self._data_dir
-        try:
+        with _writing("data folder", folder, "--data-dir"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = (folder / "lock").open("w")
-        except OSError as error:
-            raise StartError(
-                f"the data folder {folder} cannot be written: {error.strerror}",
-                hint="choose another with --data-dir",
-            ) from None
+            lock = (folder / "lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            lock.close()
             raise StartError(
                 f"another node uses the data folder {folder}",
                 hint="stop it, or choose another folder with --data-dir",
             ) from None
+        self._lock = lock
+
+    def _clear_ready_file(self) -> None:
+        """Remove the file of an earlier run, which would tell that this one is ready."""
+        file = self.settings.ready_file
+        if file is not None:
+            with _writing("ready file", file, "--ready-file"):
+                file.unlink(missing_ok=True)
 
     def _listen(self) -> socket.socket:
         host, port = self.settings.host, self.settings.port
@@ -332,9 +337,12 @@ class Node:
 
     def _tell_where(self) -> None:
         text = json.dumps(self.addresses)
-        _write_atomically(self._data_dir / NODE_FILE, text)
-        if self.settings.ready_file is not None:
-            _write_atomically(self.settings.ready_file, text)
+        with _writing("data folder", self._data_dir, "--data-dir"):
+            _write_atomically(self._data_dir / NODE_FILE, text)
+        file = self.settings.ready_file
+        if file is not None:
+            with _writing("ready file", file, "--ready-file"):
+                _write_atomically(file, text)
 
     # Stop
 
@@ -366,8 +374,9 @@ class Node:
         await self._cancel(self._simulation)
         if self._server is not None:
             self._server.close()
-        with suppress(OSError):
-            (self._data_dir / NODE_FILE).unlink()
+        if self._lock is not None:  # else the file is that of another node
+            with suppress(OSError):
+                (self._data_dir / NODE_FILE).unlink()
         try:
             async with asyncio.timeout(grace_s):
                 await self._hub.close()
@@ -408,6 +417,16 @@ class Node:
                     await asyncio.sleep(1.0)
 
 
+async def _both(one: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None]) -> None:
+    """Run both at once; where one fails, end the other before its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(one)
+            group.create_task(other)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -433,6 +452,17 @@ def _log_line(line: LogLine) -> None:
     functions_log.info(
         "%s", line.text, extra={"function": line.function, "request_id": line.request_id}
     )
+
+
+@contextmanager
+def _writing(what: str, path: Path, option: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StartError(
+            f"the {what} {path} cannot be written: {error.strerror}",
+            hint=f"choose another with {option}",
+        ) from None
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -113,6 +113,25 @@ def test_a_data_folder_in_use(bellwire: Run, notifier: Node) -> None:
     data_dir = str(notifier.folder / ".bellwire")
     error = refused(bellwire("run", "--port", "0", "--mqtt-port", "0", "--data-dir", data_dir))
     assert "another node uses" in error
+    # The other node is still found by the commands.
+    published = bellwire("publish", "d", "a=1", cwd=notifier.folder)
+    assert published.returncode == 0, published
+
+
+def test_a_ready_file_that_cannot_be_written(bellwire: Run, tmp_path: Path) -> None:
+    ports = ("--port", "0", "--mqtt-port", "0")
+    for place in (tmp_path, Path("/proc/none/ready.json")):
+        error = refused(bellwire("run", *ports, "--ready-file", str(place)))
+        assert f"the ready file {place} cannot be written" in error
+        assert "--ready-file" in error
+
+
+def test_a_ready_file_of_an_earlier_run_does_not_stay(bellwire: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ready.json"
+    file.write_text("{}")
+    options = ("--nats-server", "/no/such/program", "--mqtt-port", "0")
+    refused(bellwire("run", "--port", "0", *options, "--ready-file", str(file)))
+    assert not file.exists()
 
 
 def test_publish_and_listen_find_the_node(bellwire: Run, notifier: Node) -> None:
