@@ -43,23 +43,28 @@ def attach(listeners: Listeners) -> tuple[NotifierChannel, Transport]:
     return channel, transport
 
 
+def to_line(call: dict[str, object]) -> bytes:
+    return json.dumps(call, separators=(",", ":")).encode() + b"\n"
+
+
 def answers(transport: Transport) -> list[Any]:
     return [json.loads(line) for line in transport.written.splitlines()]
 
 
-CALLS = [
-    {"call": "set_notify_list", "connection_id": "one", "notify_list": [{"device_id": "d"}]},
-    {"call": "notify", "device_id": "d", "value": {"a": 1}, "timestamp": 7},
+LIST = [{"device_id": "d"}]
+CALLS: list[dict[str, object]] = [
+    {"id": 1, "call": "set_notify_list", "connection_id": "one", "notify_list": LIST},
+    {"id": 2, "call": "notify", "device_id": "d", "value": {"a": 1}, "timestamp": 7},
     {"call": "notify", "device_id": "d", "value": {"a": 1}, "timestamp": None},
-    {"call": "forget", "connection_id": "one"},
-    {"call": "notify", "device_id": "d", "value": {"a": 1}},
+    {"id": 4, "call": "forget", "connection_id": "one"},
+    {"id": "5", "call": "notify", "device_id": "d", "value": {"a": 1}},
 ]
 ANSWERS = [
-    {"ok": {"notify_list": [{"device_id": "d"}], "snapshot": []}},
-    {"ok": 1},
-    {"ok": 1},
-    {"ok": None},
-    {"ok": 0},
+    {"id": 1, "ok": {"notify_list": [{"device_id": "d"}], "snapshot": []}},
+    {"id": 2, "ok": 1},
+    {"id": None, "ok": 1},
+    {"id": 4, "ok": None},
+    {"id": None, "ok": 0},
 ]
 
 
@@ -68,7 +73,7 @@ def test_calls_are_answered_in_order_in_whatever_pieces_they_come(
     listeners: Listeners, size: int
 ) -> None:
     channel, transport = attach(listeners)
-    data = b"".join(json.dumps(call).encode() + b"\n" for call in CALLS)
+    data = b"".join(map(to_line, CALLS))
     for start in range(0, len(data), size):
         channel.data_received(data[start : start + size])
     assert answers(transport) == ANSWERS
@@ -78,7 +83,7 @@ def test_calls_are_answered_in_order_in_whatever_pieces_they_come(
     ("line", "code"),
     [
         (b"not json", "BadRequestError"),
-        (b"[]", "BellwireError"),
+        (b'half a line,"notify_list":[', "BadRequestError"),
         (b'{"call":"drop_tables"}', "BellwireError"),
         (b'{"call":"notify","device_id":"d","value":3}', "BellwireError"),
         (b'{"call":"notify","device_id":"d","value":{"a":NaN}}', "BadRequestError"),
@@ -94,14 +99,20 @@ def test_calls_are_answered_in_order_in_whatever_pieces_they_come(
         (b'{"call":"set_notify_list","connection_id":"x","notify_list":[]}', "GoneError"),
     ],
 )
+@pytest.mark.parametrize("number", [None, 6])
 def test_a_bad_call_is_answered_and_the_next_one_works(
-    listeners: Listeners, line: bytes, code: str
+    listeners: Listeners, line: bytes, code: str, number: int | None
 ) -> None:
     channel, transport = attach(listeners)
-    channel.data_received(line + b'\n{"call":"forget","connection_id":"one"}\n')
+    beginning = b"" if number is None else b'{"id":%d,' % number
+    channel.data_received(
+        beginning
+        + line.removeprefix(b"{" if beginning else b"")
+        + b'\n{"id":7,"call":"forget","connection_id":"one"}\n'
+    )
     first, second = answers(transport)
-    assert first["error"]["code"] == code
-    assert second == {"ok": None}
+    assert (first["id"], first["error"]["code"]) == (number, code)
+    assert second == {"id": 7, "ok": None}
 
 
 def test_who_does_not_read_the_answers_is_not_read_from(listeners: Listeners) -> None:
@@ -117,3 +128,17 @@ def test_a_call_without_end_is_cut_off(listeners: Listeners) -> None:
     for _ in range(LINE_BYTES // 65_536 + 2):
         channel.data_received(b"x" * 65_536)
     assert transport.is_aborted
+
+
+def test_a_call_that_is_no_object_is_answered(listeners: Listeners) -> None:
+    channel, transport = attach(listeners)
+    channel.data_received(b"[]\n")
+    assert answers(transport) == [
+        {
+            "id": None,
+            "error": {
+                "code": "BellwireError",
+                "message": "the call is none that the notifier knows",
+            },
+        }
+    ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -23,6 +26,7 @@ from bellwire.notify import (
     NotifierUnavailable,
     sdk,
 )
+from bellwire.notify.channel import NotifierChannel
 from bellwire.notify.listeners import Listeners
 from bellwire.notify.sdk import Backend, NodeBackend
 
@@ -194,6 +198,60 @@ def test_a_notifier_checks_before_it_asks(
     with pytest.raises(ConnectionGone, match="connection gone is not open"):
         notifier.set_notify_list("gone", [])
     sdk._backends.pop(number).close()
+
+
+class Interrupted(Exception):
+    """What a handler's own alarm raises, in the middle of whatever runs."""
+
+
+@contextmanager
+def alarm(after_s: float) -> Iterator[None]:
+    def ring(number: int, frame: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, after_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class Wire(asyncio.Transport):
+    """Writes to a socket, and waits."""
+
+    def __init__(self, ours: socket.socket) -> None:
+        super().__init__()
+        self.write = ours.sendall  # type: ignore[method-assign, assignment]
+
+
+@pytest.mark.parametrize("size", [1, 200_000], ids=["unanswered", "half-sent"])
+def test_a_call_that_is_interrupted_leaves_its_answer_to_nobody(
+    listeners: Listeners, size: int
+) -> None:
+    ours, theirs = socket.socketpair()
+    node = NodeBackend(theirs.fileno())
+    with alarm(0.05), pytest.raises(Interrupted):  # the node is busy
+        node.set_notify_list("one", [{"device_id": "secret" * size}])
+
+    def serve() -> None:
+        channel = NotifierChannel(listeners)
+        channel.connection_made(Wire(ours))
+        while data := ours.recv(65_536):
+            channel.data_received(data)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        for device_id in ("d", "e"):
+            stored = node.set_notify_list("two", [{"device_id": device_id}])
+            assert stored["notify_list"] == [{"device_id": device_id}]
+    finally:
+        node.close()
+        theirs.close()
+        thread.join()
+        ours.close()
 
 
 @pytest.mark.parametrize("answer", [b"", b'{"ok":'])

@@ -1,17 +1,20 @@
 """The node's end of the SDK: one socket for each worker, one JSON line for each call.
 
-    {"call": "set_notify_list", "connection_id": "…", "notify_list": [...]}   → {"ok": {...}}
-    {"call": "forget", "connection_id": "…"}                                  → {"ok": null}
-    {"call": "notify", "device_id": "…", "value": {...}, "timestamp": 1}      → {"ok": 3}
+    {"id":1,"call":"set_notify_list","connection_id":"…","notify_list":[…]}   → {"id":1,"ok":{…}}
+    {"id":2,"call":"forget","connection_id":"…"}                              → {"id":2,"ok":null}
+    {"id":3,"call":"notify","device_id":"…","value":{…},"timestamp":1}        → {"id":3,"ok":3}
 
-A call that cannot be done is answered `{"error": {"code": "InvalidNotifyList", "message": "…"}}`.
-Answers come in the order of the calls; who does not read them is not read from either.
+A call that cannot be done is answered
+`{"id":4,"error":{"code":"InvalidNotifyList","message":"…"}}`. Calls begin with their id and
+answers with that of the call, null where it has none. They come in the order of the calls; who
+does not read them is not read from either.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import cast
 
 import orjson
@@ -26,6 +29,7 @@ log = logging.getLogger("bellwire.notify")
 
 LINE_BYTES = 8 * 1024 * 1024
 """Longest call: a little more than the largest event a function can get."""
+_BEGINNING = re.compile(rb'{"id":(\d{1,15}),')
 _PAUSE_S = 0.1
 """Between two bursts of last values that a reply could not carry: the first comes after it."""
 
@@ -70,15 +74,18 @@ class NotifierChannel(asyncio.Protocol):
             self._transport.abort()
 
     def _answer(self, line: bytes) -> bytes:
+        begins = _BEGINNING.match(line)  # known for a line that is not JSON, too
+        number = int(begins[1]) if begins else None
+        answer: dict[str, object]
         try:
-            result = self._call(orjson.loads(line))
+            answer = {"id": number, "ok": self._call(orjson.loads(line))}
         except (InvalidNotifyList, InvalidChange) as error:
-            return _error(type(error).__name__, str(error))
+            answer = _error(number, type(error).__name__, str(error))
         except BellwireError as error:
-            return _error(type(error).__name__, error.message)
+            answer = _error(number, type(error).__name__, error.message)
         except orjson.JSONDecodeError as error:
-            return _error("BadRequestError", f"the call is not JSON: {error}")
-        return orjson.dumps({"ok": result}, option=orjson.OPT_APPEND_NEWLINE)
+            answer = _error(number, "BadRequestError", f"the call is not JSON: {error}")
+        return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)
 
     def _call(self, call: object) -> object:
         listeners = self._listeners
@@ -105,7 +112,5 @@ class NotifierChannel(asyncio.Protocol):
         self._push_later(connection_id)
 
 
-def _error(code: str, message: str) -> bytes:
-    return orjson.dumps(
-        {"error": {"code": code, "message": message}}, option=orjson.OPT_APPEND_NEWLINE
-    )
+def _error(number: int | None, code: str, message: str) -> dict[str, object]:
+    return {"id": number, "error": {"code": code, "message": message}}

@@ -89,6 +89,8 @@ class NodeBackend:
         self._socket.setblocking(True)
         self._reader = self._socket.makefile("rb")
         self._lock = threading.Lock()
+        self._calls = 0
+        self._is_sending = False
 
     def set_notify_list(self, connection_id: str, notify_list: object) -> StoredList:
         """Replace a connection's list."""
@@ -116,7 +118,7 @@ class NodeBackend:
         self._socket.close()
 
     def _call(self, **call: object) -> Any:
-        document = json.loads(self._exchange(to_json(call) + b"\n"))
+        document = json.loads(self._exchange(to_json(call)))
         if "ok" in document:
             return document["ok"]
         code, message = document["error"]["code"], document["error"]["message"]
@@ -124,16 +126,32 @@ class NodeBackend:
             raise _ERRORS[code](message)
         raise NotifierUnavailable(f"{code}: {message}")
 
-    def _exchange(self, line: bytes) -> bytes:
+    def _exchange(self, call: bytes) -> bytes:
+        """Send a call, which is a JSON object, and return the answer to it.
+
+        Calls are numbered: one that is interrupted, by a handler's own alarm say, leaves half a
+        line or an answer behind. Neither may pass for a part of the next call, or its answer.
+        """
         with self._lock:
+            self._calls += 1
+            line = b'{"id":%d,%b\n' % (self._calls, call[1:])
+            beginning = b'{"id":%d,' % self._calls
             try:
-                self._socket.sendall(line)
-                answer = self._reader.readline()
+                self._send(line)
+                while not (answer := self._reader.readline()).startswith(beginning):
+                    if not answer:
+                        break
             except (OSError, ValueError) as error:  # ValueError: closed on our side
                 raise NotifierUnavailable(f"the node cannot be reached: {error}") from None
         if not answer.endswith(b"\n"):
             raise NotifierUnavailable("the node has closed the notifier's socket: is it stopping?")
         return answer
+
+    def _send(self, line: bytes) -> None:
+        whole = b"\n" + line if self._is_sending else line  # ends what an interrupted call began
+        self._is_sending = True
+        self._socket.sendall(whole)
+        self._is_sending = False
 
 
 _backends: dict[int, NodeBackend] = {}
