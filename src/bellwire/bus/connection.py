@@ -156,8 +156,9 @@ class Bus:
             await asyncio.wait([connecting], timeout=_CONNECT_POLL_S)
             reason = is_hopeless()
             if not connecting.done() and (reason is not None or time.monotonic() > deadline):
-                connecting.cancel()
-                await asyncio.wait([connecting])
+                while not connecting.done():  # wait_for() may lose a cancellation
+                    connecting.cancel()
+                    await asyncio.wait([connecting], timeout=_CONNECT_POLL_S)
                 await self._client.close()
                 raise _unreachable(url, reason or self._client.last_error, retryable=not reason)
         try:
