@@ -150,6 +150,7 @@ class Node:
             is_open=self._hub.is_open,
             now_ms=_now_ms,
             limits=service.limits,
+            waiting=self._hub.waiting_bytes,
         )
         self._deliveries = [
             Delivery(

@@ -170,6 +170,29 @@ def test_one_turn_of_the_loop_cannot_fill_the_memory(run: Run, serve: Serve) -> 
     run(main())
 
 
+def test_it_tells_how_far_a_reader_lags_behind(run: Run, serve: Serve, wait_until: Until) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            client = await server.raw_open()
+            connection_id = server.functions.of("connect")[0].context["connectionId"]
+            waiting = server.hub.waiting_bytes
+            assert (waiting(connection_id), waiting("unknown")) == (0, 0)
+            assert server.hub.deliver([connection_id], b"x" * 100) == 1
+            assert waiting(connection_id) == 102  # with the head of its frame
+            await wait_until(lambda: waiting(connection_id) == 0)
+            client.stop_reading()
+            while waiting(connection_id) < 200_000:  # the sockets between them are full
+                assert server.hub.deliver([connection_id], b"x" * 30_000) == 1
+                await asyncio.sleep(0)
+            client.read_on()
+            async with asyncio.timeout(5):
+                while waiting(connection_id):
+                    await client.frame()
+            client.close()
+
+    run(main())
+
+
 def test_a_peer_that_pings_and_never_reads_is_cut(
     run: Run, serve: Serve, wait_until: Until
 ) -> None:

@@ -95,6 +95,11 @@ class Hub:
         self._messages_out += delivered
         return delivered
 
+    def waiting_bytes(self, connection_id: str) -> int:
+        """Return how many bytes a connection was sent and has not taken; 0 where it is not open."""
+        session = self._sessions.get(connection_id)
+        return 0 if session is None else session.waiting_bytes()
+
     def statistics(self) -> HubStatistics:
         """Return the figures of this moment."""
         return HubStatistics(

@@ -307,6 +307,10 @@ class WebSocketSession(asyncio.Protocol):
             return False
         return True
 
+    def waiting_bytes(self) -> int:
+        """Return how much is queued here and in the transport: what the reader lags behind."""
+        return self._queued_bytes + self._transport.get_write_buffer_size()
+
     def close(self, effect: Close) -> None:
         """Start the closing handshake; the peer has `close_timeout_s` to finish it."""
         if self._wire.state is not WireState.OPEN:
