@@ -159,6 +159,28 @@ def test_publish_and_listen_find_the_node(bellwire: Run, notifier: Node) -> None
     assert "battery.level=80" in output
 
 
+def test_listen_prints_whatever_a_device_sends_on_one_line(bellwire: Run, notifier: Node) -> None:
+    device = notifier.device("d")
+    document = {"value": {"a": "x\x1b[2J\ny", "b": {"c": "\x9b"}}, "timestamp": 1764000000000000}
+    device.publish("devices/d/parameters", json.dumps(document).encode())
+    device.close()
+    command = [sys.executable, "-m", "bellwire", "listen", "d"]
+    with subprocess.Popen(
+        command, cwd=notifier.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as listening:
+        assert listening.stdout is not None
+        line = listening.stdout.readline()
+        listening.send_signal(signal.SIGINT)
+    assert line == ('1764000000000000 d a="x\\u001b[2J\\ny" b={"c": "\\u009b"}  (last known)\n')
+
+
+def test_what_json_does_not_know_is_published_as_text(bellwire: Run, notifier: Node) -> None:
+    done = bellwire("publish", "d", "a=NaN", "b=-Infinity", "c=1", cwd=notifier.folder)
+    assert done.returncode == 0, done
+    expected = '{"value": {"a": "NaN", "b": "-Infinity", "c": 1}}'
+    assert done.stderr == f"devices/d/parameters {expected}\n"
+
+
 def test_listen_ends_well_on_ctrl_c(notifier: Node) -> None:
     command = [sys.executable, "-m", "bellwire", "listen", "d"]
     listening = subprocess.Popen(command, cwd=notifier.folder, stderr=subprocess.PIPE, text=True)
@@ -187,7 +209,17 @@ def test_invoke_prints_the_result_and_tells_failure(bellwire: Run, notifier: Nod
     [
         ("publish", "d", "a"),
         ("publish", "d"),
+        ("publish", "d", "a=1e999"),
+        ("publish", "d", "a=1", "--mqtt", ""),
+        ("publish", "d", "a=1", "--mqtt", "localhost:99999"),
+        ("publish", "d", "a=\udcff"),
         ("invoke", "f", "--data", "{"),
+        ("invoke", "f", "--data", "[" * 100_000),
+        ("invoke", "f", "--data", "\udcff"),
+        ("invoke", "f", "--url", "http://127.0.0.1:x"),
+        ("invoke", "f", "--url", "127.0.0.1:3001"),
+        ("listen", "d", "--url", "ws://127.0.0.1:x/dev"),
+        ("listen", "d", "--url", "http://127.0.0.1:3001/dev"),
         ("run", "--port", "99999"),
         ("nothing",),
     ],

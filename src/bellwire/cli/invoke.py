@@ -23,10 +23,10 @@ def invoke(
     data_dir: DataDir = Path(".bellwire"),
 ) -> None:
     """Run a function with an event, print what it returns; exit 1 where it fails."""
-    event = sys.stdin.buffer.read() if data == "-" else data.encode()
     try:
+        event = sys.stdin.buffer.read() if data == "-" else data.encode()
         json.loads(event)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"--data is not JSON: {error}") from None
     status, failed, body = _call(url or find_node(data_dir).http_url, function, event)
     print(body.decode(errors="replace"))
@@ -35,7 +35,14 @@ def invoke(
 
 
 def _call(url: str, function: str, event: bytes) -> tuple[int, bool, bytes]:
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=910)
+    try:
+        address = urlsplit(url)
+        host, port = address.hostname, address.port
+    except ValueError:
+        host, port = None, None
+    if host is None or address.scheme != "http":
+        raise typer.BadParameter(f"--url {url!r} is not of the form http://127.0.0.1:3001")
+    connection = HTTPConnection(host, port, timeout=910)
     try:
         path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
         connection.request("POST", path, body=event)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -47,13 +47,25 @@ async def _listen(url: str, device: str, parameters: Sequence[str], count: int) 
                     return
     except asyncio.CancelledError:
         return
+    except ValueError as error:
+        raise typer.BadParameter(f"--url {error}") from None
 
 
 def _line(update: Update) -> str:
-    at = datetime.fromtimestamp(update.timestamp_ms / 1000).astimezone()
-    values = " ".join(
-        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-        for name, value in update.value.items()
-    )
+    values = " ".join(f"{_text(name)}={_text(value)}" for name, value in update.value.items())
     note = "  (last known)" if update.is_snapshot else ""
-    return f"{at:%H:%M:%S}.{update.timestamp_ms % 1000:03} {update.device_id} {values}{note}"
+    return f"{_time(update.timestamp_ms)} {_text(update.device_id)} {values}{note}"
+
+
+def _time(timestamp_ms: int) -> str:
+    try:
+        at = datetime.fromtimestamp(timestamp_ms // 1000, UTC).astimezone()
+    except (ValueError, OverflowError, OSError):  # a device that counts microseconds, say
+        return str(timestamp_ms)
+    return f"{at:%H:%M:%S}.{timestamp_ms % 1000:03}"
+
+
+def _text(value: object) -> str:
+    """Return a text as it is, anything else as JSON; escaped where it would steer the terminal."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(value)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -35,7 +36,10 @@ def publish(
         _place(value, name.split("."), _parse(content))
     node = find_node(data_dir)
     host, port = (node.mqtt_host, node.mqtt_port) if mqtt is None else _address(mqtt)
-    payload = json.dumps({"value": value}, ensure_ascii=False).encode()
+    try:
+        payload = json.dumps({"value": value}, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError as error:  # half characters, 1e999
+        raise typer.BadParameter(f"JSON cannot carry this: {error}") from None
     topic = topic_of_device(device)
     asyncio.run(_publish(host, port, topic, payload, qos))
     print(f"{topic} {payload.decode()}", file=sys.stderr)
@@ -47,18 +51,23 @@ async def _publish(host: str, port: int, topic: str, payload: bytes, qos: int) -
 
 
 def _address(text: str) -> tuple[str, int]:
-    try:
-        return split_host_port(text)
-    except ValueError:
-        raise typer.BadParameter(f"--mqtt {text!r} is not HOST:PORT") from None
+    with suppress(ValueError):
+        host, port = split_host_port(text)
+        if host and 0 < port < 65536:
+            return host, port
+    raise typer.BadParameter(f"--mqtt {text!r} is not HOST:PORT")
 
 
 def _parse(text: str) -> object:
     try:
-        parsed: object = json.loads(text)
-    except ValueError:
+        parsed: object = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
         return text
     return parsed
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")  # but Python would take NaN and Infinity
 
 
 def _place(value: dict[str, object], path: list[str], content: object) -> None:

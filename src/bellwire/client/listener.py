@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
 from bellwire.errors import BadRequestError, UpstreamError
 
@@ -29,10 +29,14 @@ async def open_listener(
     """Connect and listen to a device, or to some of its parameters; yields the updates.
 
     Raises UpstreamError where there is no connection or it ends, BadRequestError where the node
-    does not take the list.
+    does not take the list, ValueError where the address is none of a WebSocket.
     """
     try:
-        async with connect(url, compression=None) as websocket:
+        connecting = connect(url, compression=None)
+    except (InvalidURI, ValueError):  # ValueError: a port that is no number, say
+        raise ValueError(f"{url!r} is not of the form ws://127.0.0.1:3001/dev") from None
+    try:
+        async with connecting as websocket:
             yield _updates(websocket, device_id, parameters)
     except InvalidStatus as error:
         status = error.response.status_code
@@ -59,7 +63,7 @@ async def _updates(
         entry["parameters"] = list(parameters)
     await websocket.send(json.dumps({"action": "set_notify_list", "notify_list": [entry]}))
     while True:
-        frame = json.loads(await websocket.recv())
+        frame = _parse(await websocket.recv())
         match frame:
             case {"event": "notify_list", "snapshot": snapshot}:
                 for known in snapshot:
@@ -68,6 +72,13 @@ async def _updates(
                 yield _update(frame, is_snapshot=False)
             case {"event": "error", "message": message} | {"message": message}:
                 raise BadRequestError(f"the node refused the list: {message}")
+
+
+def _parse(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise UpstreamError("the server sends what is not JSON", retryable=False) from None
 
 
 def _update(frame: Mapping[str, object], *, is_snapshot: bool) -> Update:
