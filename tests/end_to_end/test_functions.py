@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -204,3 +207,23 @@ def test_ctrl_c_lets_running_invocations_end_and_leaves_no_process(start_node: S
     assert time.monotonic() - started < 15
     assert "slept" in node.log_text()
     assert "gone 1001 'Going away'" in node.log_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_waits_for_no_function(
+    start_node: StartNode, number: signal.Signals
+) -> None:
+    definition = SERVICE.replace("timeout: 1}", "timeout: 60}")
+    node = start_node(service={"serverless.yml": definition, "handler.py": HANDLER})
+    children = list(node.children())
+    with node.connect() as app:
+        app.send(json.dumps({"action": "reply", "do": "sleep"}))
+        node.wait_for_log("doing sleep")
+        node.process.send_signal(number)
+        with pytest.raises(ConnectionClosedOK):
+            app.recv(timeout=10)
+    with pytest.raises(subprocess.TimeoutExpired):
+        node.process.wait(timeout=0.5)
+    node.process.send_signal(number)
+    assert node.process.wait(timeout=8) == 0
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]

@@ -104,10 +104,13 @@ async def _serve(node: Node) -> None:
         starting.cancel()
         waiting.cancel()
         await asyncio.gather(starting, waiting, return_exceptions=True)
-        # A second Ctrl-C does not wait for running functions.
+        # A second Ctrl-C or SIGTERM does not wait for running functions; the children still end.
+        ending = asyncio.create_task(node.stop(grace_s=_GRACE_S))
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().remove_signal_handler(number)
-        await node.stop(grace_s=_GRACE_S)
+            asyncio.get_running_loop().add_signal_handler(number, ending.cancel)
+        await asyncio.wait({ending})
+        if not ending.cancelled():
+            ending.result()
 
 
 def _tell(node: Node) -> None:
