@@ -471,9 +471,10 @@ def test_a_channel_joins_the_handler_to_a_protocol_of_the_node(harness: Harness,
             os.kill(harness.processes()[0], signal.SIGKILL)
             async with asyncio.timeout(5):
                 await ended.wait()
-                # The channel may be seen to end before the worker is.
-                while pools.statistics()["f"].crashes == 0:
-                    await asyncio.sleep(0.01)
+            for _ in range(500):  # the channel may be seen to end before the worker is
+                if pools.statistics()["f"].crashes:
+                    break
+                await asyncio.sleep(0.01)
             assert await harness.value(pools, event="again") == "AGAIN"
         assert seen == [b"hello", b"again"]
 
