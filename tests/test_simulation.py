@@ -113,6 +113,22 @@ def test_every_device_publishes_about_once_a_second_spread_over_it() -> None:
     asyncio.run(main())
 
 
+def test_what_publishing_takes_does_not_slow_the_devices_down() -> None:
+    published = 0
+
+    async def publish(topic: str, payload: bytes) -> None:
+        nonlocal published
+        published += 1
+        await asyncio.sleep(0.008)
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(simulate(make_devices(50, seed=1), publish), 2.0)
+
+    asyncio.run(main())
+    assert published >= 85  # 71 where every device waited for the others' acknowledgements, too
+
+
 def test_an_error_of_the_broker_ends_the_simulation() -> None:
     async def publish(topic: str, payload: bytes) -> None:
         raise ConnectionError("the broker is away")

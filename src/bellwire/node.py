@@ -71,6 +71,7 @@ BUNDLED = Path(__file__).parent / "templates" / "parameter_notifier"
 
 _START_S = 10.0
 _BACKLOG = 4096
+_CANCEL_AGAIN_S = 0.2
 
 
 class Loaded(NamedTuple):
@@ -386,9 +387,13 @@ class Node:
             log.warning("functions were still running after %.0f s: they are stopped now", grace_s)
 
     async def _cancel(self, tasks: list[asyncio.Task[None]]) -> None:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # More than once: asyncio.wait_for of Python 3.11, which the MQTT client waits with, loses
+        # a cancellation that meets its result [https://github.com/python/cpython/issues/86296].
+        waiting = set(tasks)
+        while waiting:
+            for task in waiting:
+                task.cancel()
+            _, waiting = await asyncio.wait(waiting, timeout=_CANCEL_AGAIN_S)
 
     # What the parts ask of one another
 

@@ -164,9 +164,12 @@ async def simulate(devices: dict[str, Device], publish: Publish) -> None:
     """Let every device publish about once a second, spread over it, until cancelled."""
     loop = asyncio.get_running_loop()
     last = dict.fromkeys(devices, loop.time())
+    due = loop.time()
     while True:
         for device_id, device in devices.items():
-            await asyncio.sleep(_PERIOD_S / len(devices))
+            # What publishing takes is no pause; after a long one not all of it is made up for.
+            due = max(due, loop.time() - _PERIOD_S) + _PERIOD_S / len(devices)
+            await asyncio.sleep(due - loop.time())
             now = loop.time()
             value = device.step(now - last[device_id])
             last[device_id] = now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,3 +136,14 @@ def test_simulated_devices_are_heard(start_node: StartNode) -> None:
         listen(app, {"device_id": "pump-1", "parameters": ["rpm"]}, {"device_id": "tracker-1"})
         seen = {receive(app)["device_id"] for _ in range(6)}
         assert seen == {"pump-1", "tracker-1"}
+
+
+def test_a_node_of_many_busy_devices_stops_at_once(start_node: StartNode) -> None:
+    for _ in range(3):
+        node = start_node("--simulate", "1000")
+        with node.connect() as app:
+            listen(app, {"device_id": "pump-9"})
+            receive(app)
+        started = time.monotonic()
+        assert node.stop() == 0
+        assert time.monotonic() - started < 5
