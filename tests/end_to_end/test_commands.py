@@ -209,6 +209,8 @@ def test_invoke_prints_the_result_and_tells_failure(bellwire: Run, notifier: Nod
     [
         ("publish", "d", "a"),
         ("publish", "d"),
+        ("publish", "", "a=1"),
+        ("publish", "plant/d", "a=1"),
         ("publish", "d", "a=1e999"),
         ("publish", "d", "a=1", "--mqtt", ""),
         ("publish", "d", "a=1", "--mqtt", "localhost:99999"),

@@ -28,6 +28,8 @@ def publish(
     data_dir: DataDir = Path(".bellwire"),
 ) -> None:
     """Publish parameters of a device: bellwire publish thermostat-1 temperature=21.5"""
+    if not device or not set("/+#").isdisjoint(device):
+        raise typer.BadParameter(f"{device!r} is no device: it is one level of a topic, as in a-1")
     value: dict[str, object] = {}
     for text in values:
         name, separator, content = text.partition("=")
