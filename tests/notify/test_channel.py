@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bellwire.limits import Limits
 from bellwire.notify.channel import LINE_BYTES, NotifierChannel
 from bellwire.notify.listeners import Listeners
+
+
+if TYPE_CHECKING:
+    from tests.notify.conftest import Sockets
 
 
 class Transport(asyncio.Transport):
@@ -142,3 +148,32 @@ def test_a_call_that_is_no_object_is_answered(listeners: Listeners) -> None:
             },
         }
     ]
+
+
+def test_lists_in_quick_succession_are_pushed_as_one(
+    listeners_with: Callable[[Limits], Listeners], sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bursts: list[str] = []
+
+    def never_reads(connection_id: str) -> int:
+        bursts.append(connection_id)
+        return 1_000_000
+
+    monkeypatch.setattr(sockets, "waiting", never_reads)
+    listeners = listeners_with(Limits(message_bytes=8 * 1024))
+    names = [f"d{number}" for number in range(30)]
+    for name in names:
+        listeners.notify(name, {"text": "x" * 300}, 5)
+    call: dict[str, object] = {"call": "set_notify_list", "connection_id": "one"}
+    line = to_line({**call, "notify_list": [{"device_id": name} for name in names]})
+
+    async def main() -> None:
+        channel, _ = attach(listeners)
+        for _ in range(50):
+            channel.data_received(line)
+        await asyncio.sleep(0.35)
+        assert listeners.owes("one")
+        listeners.forget("one")
+
+    asyncio.run(main())
+    assert 1 <= len(bursts) <= 3

@@ -42,6 +42,7 @@ class NotifierChannel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._pieces: list[bytes] = []
         self._size = 0
+        self._pushes: dict[str, asyncio.TimerHandle] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket."""
@@ -104,8 +105,12 @@ class NotifierChannel(asyncio.Protocol):
                 raise BellwireError("the call is none that the notifier knows")
 
     def _push_later(self, connection_id: str) -> None:
+        if (earlier := self._pushes.pop(connection_id, None)) is not None:
+            earlier.cancel()  # of an earlier list
         if self._listeners.owes(connection_id):
-            asyncio.get_running_loop().call_later(_PAUSE_S, self._push_owed, connection_id)
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(_PAUSE_S, self._push_owed, connection_id)
+            self._pushes[connection_id] = timer
 
     def _push_owed(self, connection_id: str) -> None:
         self._listeners.push_owed(connection_id)
