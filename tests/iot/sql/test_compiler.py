@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,6 +118,15 @@ def test_what_is_nested_too_deeply_is_unfit() -> None:
     message = Message("t", deep, 0)
     for sql in ("SELECT * FROM 't'", "SELECT a FROM 't'", "SELECT a FROM 't' WHERE a = b"):
         assert isinstance(rule(sql).evaluate(message), Unfit)
+
+
+@pytest.mark.parametrize("levels", [250, 300, 1000])
+def test_what_is_nested_too_deeply_to_be_a_text_is_undefined(levels: int) -> None:
+    message = Message("t", b'{"a":' + b"[" * levels + b"]" * levels + b"}", 0)
+    for text in ("length(a)", "'x' + a", "encode(a, 'base64')", "cast(a AS String)"):
+        expected = levels > 254
+        event = rule(f"SELECT isUndefined({text}) AS x FROM 't'").evaluate(message)
+        assert event == b'{"x":%s}' % str(expected).lower().encode()
 
 
 @given(EXPRESSIONS, st.binary(max_size=20) | st.sampled_from([

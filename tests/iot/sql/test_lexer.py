@@ -30,7 +30,14 @@ def test_a_topic_filter_without_quotes_is_one_token() -> None:
 
 @pytest.mark.parametrize(
     ("sql", "position", "length"),
-    [("a 'b", 2, 2), ('a "b c', 2, 4), ("a ;", 2, 1), ("a /* b */", 2, 2), ("a\n# b", 2, 2)],
+    [
+        ("a 'b", 2, 2),
+        ('a "b c', 2, 4),
+        ("a ;", 2, 1),
+        ("a /* b */", 2, 2),
+        ("a\n# b", 2, 2),
+        ("a '\ud800'", 3, 1),
+    ],
 )
 def test_what_is_no_token_is_refused_at_its_place(sql: str, position: int, length: int) -> None:
     with pytest.raises(SqlSyntaxError) as refused:

@@ -23,6 +23,9 @@ _TOKEN = re.compile(
     r"|(?P<symbol><>|!=|<=|>=|==|--|//|[=<>+\-*/%()\[\]{},.:])"
 )
 
+# YAML can write one ("\ud800"); no JSON and no UTF-8 can.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 # The pages of AWS also show topic filters without quotes: FROM topic/#
 _BARE_FILTER = re.compile(r"[^\s'\"()]*[/#$][^\s'\"()]*")
 
@@ -40,6 +43,9 @@ def tokenize(sql: str) -> list[Token]:
     """Cut a statement into tokens; the last one is the end. Raises SqlSyntaxError."""
     if len(sql.encode("utf-8", "replace")) > SQL_BYTES:
         raise SqlSyntaxError(f"a statement has at most {SQL_BYTES} bytes", sql="", position=0)
+    if half := _SURROGATE.search(sql):
+        message = "half of a surrogate pair is no character"
+        raise SqlSyntaxError(message, sql=sql, position=half.start())
     tokens: list[Token] = []
     position = 0
     while position < len(sql):

@@ -55,7 +55,7 @@ def to_number(value: Value) -> int | Decimal | Undefined:
 
 
 def to_text(value: Value) -> str | Undefined:
-    """Convert to String; Null, Undefined and bytes do not."""
+    """Convert to String; Null, Undefined and bytes do not, nor what is nested too deeply."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -63,7 +63,10 @@ def to_text(value: Value) -> str | Undefined:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float | Decimal | list | dict):
-        return to_json(value).decode()
+        try:
+            return to_json(value).decode()
+        except orjson.JSONEncodeError:  # it reads 1024 levels, but writes no more than 254
+            return UNDEFINED
     return UNDEFINED
 
 
