@@ -54,6 +54,11 @@ SELECT substring('012345', 0) AS a, substring('012345', 2, 4) AS b, substring('0
 {};
 {"a":"012345","b":"23","c":"2345","d":"rue","e":"","f":"x-b-x"};
 
+-- https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-func-substring: NULL is no Int
+SELECT substring('abc', NULL) AS a, substring('abc', 1, NULL) AS b, substring(false, -2.411E247) AS c FROM 'test/topic';
+{};
+{"c":"false"};
+
 -- https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-function-concat
 SELECT concat(1, 'hello') AS a, concat([1, 2, 3], 'hello', [4]) AS b, concat('he', 'is', 'man') AS c, concat('x', missing) AS d, concat(1, 2) AS e, startswith('ranger', 'ran') AS f, endswith(1, 'x') AS g FROM 'test/topic';
 {};

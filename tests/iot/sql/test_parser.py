@@ -72,6 +72,20 @@ def test_value_is_a_name_before_an_operator(after: str) -> None:
     assert expression == Binary(0, operator, Name(0, "value"), Name(0, "a"))
 
 
+@pytest.mark.parametrize("factor", ["2", "'2'", "a", "@a", "(a)"])
+def test_value_is_a_name_before_a_star_that_multiplies(factor: str) -> None:
+    item = parse_statement(f"SELECT value * {factor} AS x FROM 't'").selection.items[0]
+    assert isinstance(item.expression, Binary)
+    assert (item.expression.operator, item.expression.left) == ("*", Name(0, "value"))
+
+
+@pytest.mark.parametrize("rest", ["", ".a", " = 1"])
+def test_value_is_a_keyword_before_a_star_that_is_the_message(rest: str) -> None:
+    for after in (" FROM 't'", " WHERE TRUE"):
+        selection = parse_statement(f"SELECT VALUE *{rest}{after}").selection
+        assert (selection.items, selection.value is None) == ((), False)
+
+
 def test_value_is_a_keyword_before_an_array_apart() -> None:
     whole = parse_statement("SELECT VALUE [a] FROM 't'").selection
     element = parse_statement("SELECT value[a] FROM 't'").selection.items[0].expression

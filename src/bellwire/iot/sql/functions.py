@@ -148,11 +148,11 @@ def _get(container: Value, key: Value) -> Value:
     return UNDEFINED
 
 
-def _substring(value: Value, start: Value, end: Value = None) -> Value:
+def _substring(value: Value, start: Value, *ends: Value) -> Value:
     text, first = to_text(value), _whole(start)
     if isinstance(text, Undefined) or first is None:
         return UNDEFINED
-    last = len(text) if end is None else _whole(end)
+    last = _whole(ends[0]) if ends else len(text)
     return UNDEFINED if last is None else text[max(first, 0) : max(last, 0)]
 
 

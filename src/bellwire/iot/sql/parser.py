@@ -133,7 +133,15 @@ class _Parser:
         following = self._tokens[self._next + 1]
         if following.text == "[":
             return following.position == token.position + token.length
+        if following.text == "*" and following.kind == "symbol":
+            return self._is_factor(self._tokens[self._next + 2])
         return self._follows(*_AFTER_A_NAME)
+
+    def _is_factor(self, token: Token) -> bool:
+        """Tell the factor of `value * 2` from what follows in `VALUE * FROM` and `VALUE *.a`."""
+        if token.kind == "word":
+            return token.text.upper() not in ("FROM", "WHERE", "AND", "OR", "IN")
+        return token.kind in ("number", "string", "variable") or token.text == "("
 
     def _item(self) -> Item:
         start = self._token.position
