@@ -33,6 +33,7 @@ from bellwire.bus.embedded import (
     check_port,
     find_binary,
     free_port,
+    listen,
 )
 from bellwire.bus.mqtt import MqttPublisher, wait_accepting
 from bellwire.bus.predecessor import end_predecessor
@@ -256,7 +257,7 @@ class Node:
     def _listen(self) -> socket.socket:
         host, port = self.settings.host, self.settings.port
         check_port(host, port, what="the WebSocket API", option="--port")
-        return socket.create_server((host, port), backlog=_BACKLOG)
+        return listen(host, port, backlog=_BACKLOG)
 
     def _make_functions(self) -> Functions:
         service = self.service

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -147,3 +148,19 @@ def test_a_node_of_many_busy_devices_stops_at_once(start_node: StartNode) -> Non
         started = time.monotonic()
         assert node.stop() == 0
         assert time.monotonic() - started < 5
+
+
+def test_an_ipv6_host_is_listened_on(start_node: StartNode) -> None:
+    node = start_node("--host", "::1")
+    assert node.websocket_url.startswith("ws://[::1]:")
+    assert node.addresses["mqtt_url"] == f"mqtt://[::1]:{node.mqtt_port}"
+    with node.connect() as app:
+        assert listen(app)["notify_list"] == []
+
+
+def test_the_folder_may_have_any_name(start_node: StartNode, tmp_path: Path) -> None:
+    folder = tmp_path / 'a "b" c\\d'
+    folder.mkdir()
+    node = start_node(folder=folder)
+    with node.connect() as app:
+        assert listen(app)["notify_list"] == []

@@ -80,6 +80,12 @@ def find_binary(wanted: str | None) -> str:
     return found
 
 
+def listen(host: str, port: int, *, backlog: int | None = None) -> socket.socket:
+    """Return a socket that listens there, whichever IP version the host is of; raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=backlog)
+
+
 def free_port(host: str) -> int:
     """Return a port that nobody listens on right now.
 
@@ -88,9 +94,9 @@ def free_port(host: str) -> int:
     """
     for quiet in random.sample(_QUIET_PORTS, 20):
         with suppress(OSError):
-            socket.create_server((host, quiet)).close()
+            listen(host, quiet).close()
             return quiet
-    with socket.create_server((host, 0)) as probe:
+    with listen(host, 0) as probe:
         port: int = probe.getsockname()[1]
         return port
 
@@ -98,7 +104,7 @@ def free_port(host: str) -> int:
 def check_port(host: str, port: int, *, what: str, option: str) -> None:
     """Raise StartError where the port cannot be listened on."""
     try:
-        socket.create_server((host, port)).close()
+        listen(host, port).close()
     except OSError as error:
         is_name = isinstance(error, socket.gaierror)  # its numbers are no system errors
         reason = error.strerror if is_name or not error.errno else os.strerror(error.errno)
@@ -213,21 +219,22 @@ def _configuration(settings: ServerSettings) -> str:
     interval_s = settings.sync_interval_s
     sync_interval = f"{round(interval_s * 1000)}ms" if interval_s else "always"
     denied = ", ".join(f'"{subject}"' for subject in _DENIED)
+    host = f"[{settings.mqtt_host}]" if ":" in settings.mqtt_host else settings.mqtt_host
     return f"""\
 # Written by bellwire at each start.
 server_name: bellwire
 listen: "127.0.0.1:{settings.nats_port}"
-pid_file: "{settings.folder / PID_FILE}"
-log_file: "{settings.folder / "nats.log"}"
+pid_file: {_quoted(settings.folder / PID_FILE)}
+log_file: {_quoted(settings.folder / "nats.log")}
 logfile_size_limit: 10485760
 logfile_max_num: 2
 max_payload: {settings.payload_bytes + _HEADER_ROOM}
 jetstream {{
-  store_dir: "{settings.folder}"
+  store_dir: {_quoted(settings.folder)}
   max_file_store: {settings.store_bytes}
   sync_interval: {sync_interval}
 }}
-mqtt {{ listen: "{settings.mqtt_host}:{settings.mqtt_port}" }}
+mqtt {{ listen: "{host}:{settings.mqtt_port}" }}
 accounts {{
   BELLWIRE {{
     jetstream: enabled
@@ -242,6 +249,11 @@ accounts {{
 }}
 no_auth_user: device
 """
+
+
+def _quoted(path: Path) -> str:
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def _write_private(path: Path, text: str) -> None:
