@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bellwire.definition import Finding, Route, Service, TextRun, TopicRule
+from bellwire.definition import Finding, Integration, Route, Service, TextRun, TopicRule
 from bellwire.definition.events import normalized_name, rule_logical_id
 from bellwire.errors import DefinitionError, Place, UnknownKeyError, UnsupportedFeatureError
 
@@ -41,12 +41,15 @@ def test_routes_in_all_forms(load: Load, function: Callable[[str], str]) -> None
     def at(line: int, column: int) -> Place:
         return Place("serverless.yml", line, column)
 
-    assert service.api.routes == (
-        Route("$connect", "my-f_1", False, at(7, 20)),
-        Route("$disconnect", "my-f_1", False, at(9, 18)),
-        Route("hello", "my-f_1", True, at(10, 28)),
-        Route("5", "my-f_1", False, at(11, 20)),
-        Route("_under/score", "my-f_1", False, at(12, 20)),
+    def target(line: int, column: int) -> Integration:
+        return Integration("AWS_PROXY", at(line, column), "my-f_1")
+
+    assert service.api.stages[0].routes == (
+        Route("$connect", target(7, 20), False, at(7, 20)),
+        Route("$disconnect", target(9, 18), False, at(9, 18)),
+        Route("hello", target(10, 28), True, at(10, 28)),
+        Route("5", target(11, 20), False, at(11, 20)),
+        Route("_under/score", target(12, 20), False, at(12, 20)),
     )
 
 
@@ -291,7 +294,7 @@ def test_events_of_others_are_skipped(load: Load, function: Callable[[str], str]
             "- http: get /\n- schedule: rate(1 minute)\n- http: get /b\n- alexaSkill\n- kinesys: x"
         )
     )
-    assert service.api.routes == ()
+    assert service.api.stages[0].routes == ()
     assert service.findings == (
         Finding("unknown event `kinesys`: skipped", Place("serverless.yml", 11, 9)),
         Finding(

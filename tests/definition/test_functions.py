@@ -86,7 +86,7 @@ def test_functions_come_from_lists_and_files(load: Load, head: str, folder: Path
     service = load(head + text)
     assert list(service.functions) == ["a", "b", "c"]
     assert service.functions["b"].place == Place("more.yml", 1, 1)
-    assert service.api.routes[0].place == Place("c.yml", 3, 16)
+    assert service.api.stages[0].routes[0].place == Place("c.yml", 3, 16)
     assert list(load(head + "functions: ${file(more.yml)}\n").functions) == ["b", "c"]
 
 

@@ -13,8 +13,10 @@ from bellwire import definition
 from bellwire.definition import (
     Finding,
     Function,
+    Integration,
     Route,
     Service,
+    Stage,
     TextRun,
     TopicRule,
     WebSocketApi,
@@ -102,6 +104,9 @@ def test_a_whole_service(load: Load, folder: Path) -> None:
             "ENDPOINT": f"https://uogbf9l1nu.execute-api.{region}.amazonaws.com/{stage}",
         }
 
+    def app(line: int, column: int) -> Integration:
+        return Integration("AWS_PROXY", at(line, column), "app")
+
     expected = Service(
         name="thermostats",
         stage="dev",
@@ -133,14 +138,21 @@ def test_a_whole_service(load: Load, folder: Path) -> None:
                 place=at(34, 3),
             ),
         },
-        api=WebSocketApi(
-            api_id="uogbf9l1nu",
-            name="dev-thermostats-websockets",
-            route_selection_expression="$request.body.type",
-            route_selection_place=at(9, 42),
-            routes=(
-                Route("$connect", "app", False, at(29, 20)),
-                Route("set", "app", True, at(31, 18)),
+        apis=(
+            WebSocketApi(
+                api_id="uogbf9l1nu",
+                name="dev-thermostats-websockets",
+                route_selection_expression="$request.body.type",
+                route_selection_place=at(9, 42),
+                stages=(
+                    Stage(
+                        "dev",
+                        (
+                            Route("$connect", app(29, 20), False, at(29, 20)),
+                            Route("set", app(31, 18), True, at(31, 18)),
+                        ),
+                    ),
+                ),
             ),
         ),
         rules=(
@@ -468,7 +480,7 @@ def test_published_files_load_once_their_handlers_are_python(folder: Path) -> No
         except DefinitionError as error:
             refused[name.removesuffix(".yml")] = str(error).partition(": ")[2]
         else:
-            routes += len(service.api.routes)
+            routes += len(service.api.stages[0].routes)
             rules += len(service.rules)
     authorizer = "authorizers are not built in this version"
     route_key = "unknown key `functions.{}.events[0].websocket.routeKey`"

@@ -47,6 +47,10 @@ def test_without_a_default_route_an_unknown_message_has_none(
     assert make_api(("$connect", "set")).route_of(message) is None
 
 
+def function(key: str) -> model.Integration:
+    return model.Integration("AWS_PROXY", function=key)
+
+
 def service(expression: str) -> model.Service:
     place = Place("serverless.yml", 3, 5)
     return model.Service(
@@ -57,14 +61,21 @@ def service(expression: str) -> model.Service:
         directory=Path(),
         file=Path("serverless.yml"),
         functions={},
-        api=model.WebSocketApi(
-            api_id="abcdef1234",
-            name="dev-app-websockets",
-            route_selection_expression=expression,
-            route_selection_place=place,
-            routes=(
-                model.Route("$connect", "connect", False, place),
-                model.Route("set", "set_list", True, place),
+        apis=(
+            model.WebSocketApi(
+                api_id="abcdef1234",
+                name="dev-app-websockets",
+                route_selection_expression=expression,
+                route_selection_place=place,
+                stages=(
+                    model.Stage(
+                        "dev",
+                        (
+                            model.Route("$connect", function("connect"), False, place),
+                            model.Route("set", function("set_list"), True, place),
+                        ),
+                    ),
+                ),
             ),
         ),
         rules=(),

@@ -206,7 +206,7 @@ def test_the_package_runs_on_what_lambda_has(packaged: Path, tmp_path: Path) -> 
 
 def test_we_read_the_same() -> None:
     service = load_service(TEMPLATE, env={})
-    assert {route.route_key: route.two_way for route in service.api.routes} == {
+    assert {route.route_key: route.two_way for route in service.api.stages[0].routes} == {
         "$connect": False,
         "$disconnect": False,
         "set_notify_list": True,

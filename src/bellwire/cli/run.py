@@ -21,6 +21,7 @@ from bellwire.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bellwire.definition import Route
     from bellwire.node import Loaded, Node
 
 _GRACE_S = 30.0
@@ -140,7 +141,8 @@ def _tell(node: Node) -> None:
 def _to_try(node: Node) -> str:
     """Return a command that shows this service at work."""
     program = _program()
-    if not any(route.route_key == "set_notify_list" for route in node.service.api.routes):
+    routes = node.service.api.stages[0].routes
+    if not any(route.route_key == "set_notify_list" for route in routes):
         return f"{program} invoke {next(iter(node.service.functions), 'FUNCTION')}"
     listening = f"{program} listen thermostat-1"
     if node.settings.simulate:
@@ -154,15 +156,23 @@ def _tell_routes(console: Console, node: Node) -> None:
     from rich.table import Table
 
     routes = Table.grid(padding=(0, 2))
-    for route in node.service.api.routes:
+    for route in node.service.api.stages[0].routes:
         replies = "replies" if route.two_way else ""
-        routes.add_row("  Route", escape(route.route_key), "→", escape(route.function), replies)
+        routes.add_row("  Route", escape(route.route_key), "→", escape(_target(route)), replies)
     console.print()
     console.print(routes)
     for rule in node.service.rules:
         state = "" if rule.enabled else "   (disabled)"
         console.print(f"\n  Rule  {escape(rule.name)}  →  {escape(rule.function)}{state}")
         console.print(f"  [dim]{escape(rule.sql)}[/]")
+
+
+def _target(route: Route) -> str:
+    """Return what a route hands its messages to."""
+    integration = route.integration
+    if integration is None:
+        return "(no integration)"
+    return integration.function or integration.uri or integration.type
 
 
 def _program() -> str:

@@ -1,11 +1,19 @@
 """serverless.yml as a typed model: read it with `load_service`."""
 
 from bellwire.definition.model import (
+    AccessKeys,
+    ApiKey,
+    Authorizer,
     Finding,
     Function,
+    Integration,
+    IntegrationResponse,
+    Model,
     Route,
     Service,
+    Stage,
     TextRun,
+    Throttle,
     TopicRule,
     WebSocketApi,
 )
@@ -14,11 +22,19 @@ from bellwire.definition.source_text import sql_position
 
 
 __all__ = [
+    "AccessKeys",
+    "ApiKey",
+    "Authorizer",
     "Finding",
     "Function",
+    "Integration",
+    "IntegrationResponse",
+    "Model",
     "Route",
     "Service",
+    "Stage",
     "TextRun",
+    "Throttle",
     "TopicRule",
     "WebSocketApi",
     "load_service",

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from bellwire.definition.findings import Findings
-from bellwire.definition.model import Route, TopicRule
+from bellwire.definition.model import Integration, Route, TopicRule
 from bellwire.definition.nodes import MappingNode, Node, ScalarNode
 from bellwire.definition.source_text import Position, positions_of, runs_of
 from bellwire.definition.suggestion import clipped, described, did_you_mean, listed, nearest
@@ -148,7 +148,7 @@ class _Event:
         node, path = self._value("websocket"), f"{self._path}.websocket"
         if isinstance(node, ScalarNode):
             self._check_route(text_of(node, path), node.place)
-            return Route(text_of(node, path), self._function, False, node.place)
+            return self._route(text_of(node, path), False, node.place)
         fields = Fields(node, path, self._variables)
         fields.check_keys(WEBSOCKET_KEYS)
         route_key = fields.text("route")
@@ -167,7 +167,11 @@ class _Event:
                 f"routeResponseSelectionExpression must be $default, not {clipped(str(two_way))}",
                 place=fields.place("routeResponseSelectionExpression"),
             )
-        return Route(route_key, self._function, two_way is not None, fields.place("route"))
+        return self._route(route_key, two_way is not None, fields.place("route"))
+
+    def _route(self, route_key: str, two_way: bool, place: Place) -> Route:
+        integration = Integration("AWS_PROXY", place, self._function)
+        return Route(route_key, integration, two_way, place)
 
     def _check_route(self, route_key: str, place: Place) -> None:
         if not route_key or (route_key[0] == "$" and route_key not in _RESERVED_ROUTES):

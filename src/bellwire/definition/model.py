@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from bellwire.errors import Place
 from bellwire.limits import Limits
@@ -43,29 +43,155 @@ class Function:
     place: Place
 
 
+IntegrationType: TypeAlias = Literal["AWS_PROXY", "AWS", "HTTP_PROXY", "HTTP", "MOCK"]
+Passthrough: TypeAlias = Literal["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"]
+ContentHandling: TypeAlias = Literal["CONVERT_TO_BINARY", "CONVERT_TO_TEXT"]
+AuthorizationType: TypeAlias = Literal["NONE", "AWS_IAM", "CUSTOM"]
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationResponse:
+    """An answer of an integration that is no proxy.
+
+    `key` is `$default`, or a regular expression between slashes for a status code or, with a
+    function, an error message.
+    """
+
+    key: str
+    place: Place | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict)
+    template_selection: str | None = None
+    content_handling: ContentHandling | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """What a route hands its messages to.
+
+    `function` is the key of a function (AWS_PROXY, AWS); `uri` and `method` are those of an HTTP
+    endpoint (HTTP, HTTP_PROXY), stage variables replaced. `timeout_ms` None means the limit.
+    docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integrations.html
+    """
+
+    type: IntegrationType
+    place: Place | None = None
+    function: str | None = None
+    uri: str | None = None
+    method: str = "POST"
+    timeout_ms: int | None = None
+    passthrough: Passthrough = "WHEN_NO_MATCH"
+    content_handling: ContentHandling | None = None
+    request_parameters: Mapping[str, str] = field(default_factory=dict)
+    request_templates: Mapping[str, str] = field(default_factory=dict)
+    template_selection: str | None = None
+    responses: tuple[IntegrationResponse, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A JSON schema (draft 4) that messages are checked against; `schema` is its JSON text."""
+
+    name: str
+    schema: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Authorizer:
+    """A REQUEST authorizer: a function, by its key, that decides who may connect.
+
+    `identity_sources` are as AWS writes them: `route.request.header.Auth`,
+    `route.request.querystring.token`, `context.X`, `stageVariables.X`.
+    """
+
+    name: str
+    function: str
+    identity_sources: tuple[str, ...]
+    place: Place | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the WebSocket API, from a function's `websocket` event.
+    """A route of the WebSocket API.
 
-    `two_way` is true where `routeResponseSelectionExpression: $default` is set: only then does
-    the function's `body` go back to the client.
+    `two_way` is true where it has the route response `$default`: only then does what the
+    integration answers go back to the client. `request_models` are by the key that
+    `model_selection` gives; `request_parameters` tell of each declared one if it must be there.
+    `integration` is None where the route has none, which AWS answers as an internal error.
     """
 
     route_key: str
-    function: str
+    integration: Integration | None
     two_way: bool
     place: Place
+    authorization: AuthorizationType = "NONE"
+    authorizer: Authorizer | None = None
+    api_key_required: bool = False
+    model_selection: str | None = None
+    request_models: Mapping[str, Model] = field(default_factory=dict)
+    request_parameters: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """A token bucket: requests per second, and how many may come at once. None: no bound."""
+
+    rate_per_s: float | None = None
+    burst: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of an API, with the routes deployed to it.
+
+    `route_throttles` are by route key; other routes have `default_throttle` each.
+    `access_log_format` holds `$context` variables; None means no access log.
+    """
+
+    name: str
+    routes: tuple[Route, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    default_throttle: Throttle = Throttle()
+    route_throttles: Mapping[str, Throttle] = field(default_factory=dict)
+    access_log_format: str | None = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key that a client may send as `x-api-key`, and the bound that its usage plan sets."""
+
+    name: str
+    value: str = field(repr=False)
+    throttle: Throttle = Throttle()
 
 
 @dataclass(frozen=True, slots=True)
 class WebSocketApi:
-    """The WebSocket API of the service. `api_id` is ten characters, the same on every start."""
+    """A WebSocket API. `api_id` is ten characters, the same on every start.
+
+    `api_keys` are, by stage name, those of the usage plans that the stage belongs to.
+    """
 
     api_id: str
     name: str
     route_selection_expression: str
     route_selection_place: Place | None
-    routes: tuple[Route, ...]
+    stages: tuple[Stage, ...]
+    api_key_selection_expression: str = "$request.header.x-api-key"
+    api_keys: Mapping[str, tuple[ApiKey, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKeys:
+    """Who may sign requests (`custom.bellwire.accessKeys`): secret access keys by their ids.
+
+    `sign_connections` is true where @connections asks for a signature too.
+    """
+
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sign_connections: bool = False
 
 
 class TextRun(NamedTuple):
@@ -102,7 +228,11 @@ class TopicRule:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A whole serverless.yml, with variables resolved for one stage."""
+    """A whole serverless.yml, with variables resolved for one stage.
+
+    The first of `apis` is that of the functions' `websocket` events, others are declared under
+    `resources`.
+    """
 
     name: str
     stage: str
@@ -111,7 +241,13 @@ class Service:
     directory: Path
     file: Path
     functions: Mapping[str, Function]
-    api: WebSocketApi
+    apis: tuple[WebSocketApi, ...]
     rules: tuple[TopicRule, ...]
     limits: Limits
+    access_keys: AccessKeys = field(default_factory=AccessKeys)
     findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def api(self) -> WebSocketApi:
+        """The service's own API, that of its functions' `websocket` events."""
+        return self.apis[0]

@@ -13,7 +13,7 @@ from bellwire.definition.findings import Findings
 from bellwire.definition.functions import make_function, read_functions
 from bellwire.definition.handlers import Handlers
 from bellwire.definition.intrinsics import Intrinsics, Names
-from bellwire.definition.model import Route, Service, TopicRule, WebSocketApi
+from bellwire.definition.model import Route, Service, Stage, TopicRule, WebSocketApi
 from bellwire.definition.nodes import Entry, MappingNode, ScalarNode
 from bellwire.definition.overrides import read_limits
 from bellwire.definition.resources import Resources
@@ -108,7 +108,7 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
         directory=directory.resolve(),
         file=file.resolve(),
         functions=functions,
-        api=api,
+        apis=(api,),
         rules=rules,
         limits=limits,
         findings=findings.all(),
@@ -215,7 +215,7 @@ def _api(provider: Fields, name: str, stage: str, routes: tuple[Route, ...]) -> 
         name=provider.text("websocketsApiName") or f"{stage}-{name}-websockets",
         route_selection_expression=expression or _DEFAULT_SELECTION,
         route_selection_place=provider.place(key) if expression else None,
-        routes=routes,
+        stages=(Stage(stage, routes),),
     )
 
 
@@ -233,9 +233,10 @@ def _check_routes(routes: Iterable[Route]) -> None:
     for route in routes:
         first = seen.setdefault(route.route_key, route)
         if first is not route:
+            functions = [each.integration and each.integration.function for each in (first, route)]
             raise DefinitionError(
-                f"the route {clipped(route.route_key)} is there twice, for `{first.function}` and "
-                f"for `{route.function}`; the first is at {first.place}",
+                f"the route {clipped(route.route_key)} is there twice, for `{functions[0]}` and "
+                f"for `{functions[1]}`; the first is at {first.place}",
                 place=route.place,
             )
 

@@ -56,8 +56,12 @@ class Api:
             stage=service.stage,
             select=compile_selection(api.route_selection_expression, api.route_selection_place),
             routes={
-                route.route_key: Route(route.route_key, route.function, route.two_way)
-                for route in api.routes
+                route.route_key: Route(
+                    route.route_key,
+                    (route.integration and route.integration.function) or "",
+                    route.two_way,
+                )
+                for route in api.stages[0].routes
             },
             limits=service.limits,
         )
