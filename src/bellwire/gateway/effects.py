@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -16,6 +16,28 @@ class Invoke(NamedTuple):
     event: bytes
     request_id: str
     timeout_ms: int
+
+
+class HttpRequest(NamedTuple):
+    """Send this request to an HTTP endpoint and give its answer back.
+
+    If it takes longer than `timeout_ms`, give back None instead of an answer.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    request_id: str
+    timeout_ms: int
+
+
+class HttpAnswer(NamedTuple):
+    """What an HTTP endpoint answered; the values of a header by its name in lower case."""
+
+    status: int
+    headers: Mapping[str, Sequence[str]]
+    body: bytes
 
 
 class Accept(NamedTuple):
