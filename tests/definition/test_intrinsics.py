@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
+from bellwire.definition.findings import Findings
 from bellwire.definition.intrinsics import Intrinsics, Names
+from bellwire.definition.nodes import make_map
 from bellwire.definition.resources import Resources
+from bellwire.definition.template import Template
 from bellwire.definition.values import Fields
-from bellwire.errors import DefinitionError, UnknownKeyError, UnsupportedFeatureError
+from bellwire.errors import DefinitionError, Place, UnknownKeyError, UnsupportedFeatureError
 
 
 Text = Callable[[str], str | None]
@@ -27,6 +30,14 @@ resources:
     Untyped: {}
 """
 
+GENERATED = {
+    "WebsocketsApi": make_map({"Type": "AWS::ApiGatewayV2::Api"}, Place("serverless.yml", 1, 1)),
+    "WebsocketsDeploymentStage": make_map(
+        {"Type": "AWS::ApiGatewayV2::Stage", "Properties": {"StageName": "dev"}},
+        Place("serverless.yml", 1, 1),
+    ),
+}
+
 
 @pytest.fixture
 def text(fields: Callable[..., Fields]) -> Text:
@@ -43,7 +54,8 @@ def text(fields: Callable[..., Fields]) -> Text:
             functions={"HelloLambdaFunction": "demo-dev-hello"},
             rules={"HelloIotTopicRule1": "my_rule"},
         )
-        intrinsics = Intrinsics(names, Resources(read), read.variables)
+        template = Template(GENERATED, Resources(read, Findings()), read.variables)
+        intrinsics = Intrinsics(names, template, read.variables)
         return intrinsics.text(read.node.entries["value"].node, "env.A")
 
     return text
@@ -171,10 +183,32 @@ def test_values_become_text(text: Text, value: str, expected: str | None) -> Non
             None,
         ),
         (
-            "!Join ['', [!Select [0, [a]]]]",
+            "!Join ['', [!FindInMap [a, b, c]]]",
             UnsupportedFeatureError,
-            "13:20: `env.A` uses Fn::Select, which is not resolved here",
+            "13:20: `env.A` uses Fn::FindInMap, which is not resolved here",
             None,
+        ),
+        ("!Select [0]", DefinitionError, "13:8: Fn::Select takes an index and a list", None),
+        ("!Select [2, [a, b]]", DefinitionError, "13:8: Fn::Select takes `2` of a list of 2", None),
+        (
+            f"!Select ['{'9' * 5000}', [a]]",
+            DefinitionError,
+            f"13:8: Fn::Select takes `{'9' * 79}…` of a list of 1",
+            None,
+        ),
+        (
+            "!Select [0, !Split ['', a]]",
+            DefinitionError,
+            "13:20: Fn::Split takes a separator and a text",
+            None,
+        ),
+        ("!Select [0, a]", DefinitionError, "13:20: `env.A` must be a list, not `a`", None),
+        (
+            "{'Fn::Join': ['', [a]], 'Fn::Sub': b}",
+            DefinitionError,
+            "13:8: `env.A` must be a text, not a map",
+            "the framework merges this map with the one it generates; set it under "
+            "`resources.extensions`, which replaces",
         ),
         ("!Join x", DefinitionError, "13:8: `env.A` must be a list, not `x`", None),
         ("!Join [x]", DefinitionError, "13:8: Fn::Join takes a separator and a list", None),
@@ -189,7 +223,7 @@ def test_values_become_text(text: Text, value: str, expected: str | None) -> Non
         (
             "!Ref Itself",
             DefinitionError,
-            "11:64: `resources.Resources.Itself.Properties.BucketName` is built of too many parts",
+            "11:64: `Itself.BucketName` is built of too many parts",
             None,
         ),
     ],

@@ -67,7 +67,11 @@ def test_every_limit_can_be_set(fields: Make) -> None:
             "did you mean `idleTimeoutS`?",
         ),
         ("limit: {}", "1:21: unknown key `custom.bellwire.limit`", "did you mean `limits`?"),
-        ("port: 1", "1:21: unknown key `custom.bellwire.port`", "it takes `limits`"),
+        (
+            "port: 1",
+            "1:21: unknown key `custom.bellwire.port`",
+            "it takes `limits`, `accessKeys`, `signConnections`",
+        ),
         (
             "limits: {idleTimeoutS: 0}",
             "1:44: `custom.bellwire.limits.idleTimeoutS` must be a number above 0, not `0`",

@@ -149,8 +149,9 @@ def test_a_whole_service(load: Load, folder: Path) -> None:
                         "dev",
                         (
                             Route("$connect", app(29, 20), False, at(29, 20)),
-                            Route("set", app(31, 18), True, at(31, 18)),
+                            Route("set", app(29, 20), True, at(31, 18)),
                         ),
+                        place=at(6, 3),
                     ),
                 ),
             ),
@@ -175,8 +176,8 @@ def test_a_whole_service(load: Load, folder: Path) -> None:
         limits=replace(Limits(), idle_timeout_s=1200.0),
         findings=(
             Finding(
-                "`resources` are not created here",
-                at(44, 1),
+                "`resources` of these types are not created here: `AWS::DynamoDB::Table`",
+                at(46, 5),
                 "create what the functions use; AWS_ENDPOINT_URL_DYNAMODB and the like name it",
             ),
             Finding("`http` events are not served here: skipped", at(33, 9)),
@@ -202,7 +203,7 @@ def test_the_shortest_service(load: Load) -> None:
     assert (service.stage, service.region) == ("dev", "us-east-1")
     assert service.api.name == "dev-demo-websockets"
     assert service.api.route_selection_expression == "$request.body.action"
-    assert service.api.route_selection_place is None
+    assert service.api.stages == (Stage("dev", (), place=Place("serverless.yml", 2, 11)),)
     assert (service.functions, service.rules, service.findings) == ({}, (), ())
 
 
@@ -482,7 +483,6 @@ def test_published_files_load_once_their_handlers_are_python(folder: Path) -> No
         else:
             routes += len(service.api.stages[0].routes)
             rules += len(service.rules)
-    authorizer = "authorizers are not built in this version"
     route_key = "unknown key `functions.{}.events[0].websocket.routeKey`"
     assert refused == {
         "06": route_key.format("onConnect"),
@@ -498,9 +498,12 @@ def test_published_files_load_once_their_handlers_are_python(folder: Path) -> No
         "iot_03": "there is no file `env.yml` in .",
         "iot_04": "`CHANGE_TO_UNIQUE_PER_RUN` is no name for a service: a letter, then letters, "
         "digits and `-`",
-        **dict.fromkeys(("17", "41", "54", "61", "63"), authorizer),
+        "51": "AuthorizationType AWS_IAM asks for signatures, and there are no access keys to "
+        "check them with",
+        "63": "`AuthWebsocketsAuthorizer.AuthorizerUri` calls the function `auth`, which this "
+        "service does not have: a function of another cannot be called here",
     }
-    assert (routes, rules) == (109, 4)
+    assert (routes, rules) == (118, 4)
 
 
 PIECES = (

@@ -1,7 +1,7 @@
 """A function's `events`: routes of the WebSocket API and topic rules.
 
-Sources: the Serverless Framework's event pages `websocket` and `iot`
-[www.serverless.com/framework/docs/providers/aws/events/websocket, …/events/iot].
+Source: the Serverless Framework's event page `iot`
+[www.serverless.com/framework/docs/providers/aws/events/iot].
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import re
 from dataclasses import dataclass
 
 from bellwire.definition.findings import Findings
-from bellwire.definition.model import Integration, Route, TopicRule
+from bellwire.definition.model import TopicRule
+from bellwire.definition.naming import rule_logical_id
 from bellwire.definition.nodes import MappingNode, Node, ScalarNode
 from bellwire.definition.source_text import Position, positions_of, runs_of
-from bellwire.definition.suggestion import clipped, described, did_you_mean, listed, nearest
+from bellwire.definition.suggestion import clipped, described, listed, nearest
 from bellwire.definition.values import Fields, items_of, text_of
 from bellwire.definition.vocabulary import EVENTS_READ, EVENTS_SKIPPED, IOT_KEYS, WEBSOCKET_KEYS
-from bellwire.errors import DefinitionError, Place, UnknownKeyError, UnsupportedFeatureError
+from bellwire.definition.websockets import WebsocketEvent, read_event
+from bellwire.errors import DefinitionError, Place, UnknownKeyError
 
 
 _EVENT_KEYS = {"websocket": WEBSOCKET_KEYS, "iot": IOT_KEYS}
-_RESERVED_ROUTES = ("$connect", "$disconnect", "$default")
 _SQL_VERSIONS = ("2015-10-08", "2016-03-23", "beta")
 _DEFAULT_SQL_VERSION = "2015-10-08"
 """[docs.aws.amazon.com/iot/latest/developerguide/iot-rule-sql-version.html]"""
@@ -37,25 +38,14 @@ _GLUED = re.compile(r"\b(\w+)\r?\n(\w+)")
 class Events:
     """What starts one function."""
 
-    routes: tuple[Route, ...]
+    websockets: tuple[WebsocketEvent, ...]
     rules: tuple[TopicRule, ...]
-
-
-def normalized_name(function: str) -> str:
-    """Return a function's name as the framework puts it into logical ids: `a-b` is `ADashb`."""
-    name = function.replace("-", "Dash").replace("_", "Underscore")
-    return name[:1].upper() + name[1:]
-
-
-def rule_logical_id(function: str, number: int) -> str:
-    """Return the logical id of a function's `number`th rule, its name too if it has no other."""
-    return f"{normalized_name(function)}IotTopicRule{number}"
 
 
 def read_events(function: Fields, key: str, findings: Findings) -> Events:
     """Read the `events` list of the function `key`. Raises DefinitionError."""
     node = function.get("events")
-    routes: list[Route] = []
+    websockets: list[WebsocketEvent] = []
     rules: list[TopicRule] = []
     path = function.path("events")
     for index, item in enumerate(items_of(node, path) if node else ()):
@@ -63,10 +53,10 @@ def read_events(function: Fields, key: str, findings: Findings) -> Events:
         event = _Event(f"{path}[{index}]", key, item, function, findings)
         kind = event.kind()
         if kind == "websocket":
-            routes.append(event.route())
+            websockets.append(event.websocket())
         elif kind == "iot":
             rules.append(event.rule(len(rules) + 1))
-    return Events(tuple(routes), tuple(rules))
+    return Events(tuple(websockets), tuple(rules))
 
 
 class _Event:
@@ -143,44 +133,10 @@ class _Event:
             )
         return node
 
-    def route(self) -> Route:
-        """Read a `websocket` event: a route key, or a map with more about it."""
+    def websocket(self) -> WebsocketEvent:
+        """Read a `websocket` event."""
         node, path = self._value("websocket"), f"{self._path}.websocket"
-        if isinstance(node, ScalarNode):
-            self._check_route(text_of(node, path), node.place)
-            return self._route(text_of(node, path), False, node.place)
-        fields = Fields(node, path, self._variables)
-        fields.check_keys(WEBSOCKET_KEYS)
-        route_key = fields.text("route")
-        if route_key is None:
-            raise DefinitionError(f"`{path}` has no route", place=self._item.place)
-        self._check_route(route_key, fields.place("route"))
-        if fields.get("authorizer"):
-            raise UnsupportedFeatureError(
-                "authorizers are not built in this version",
-                place=fields.node.entries["authorizer"].place,
-                hint="check the caller in the $connect function: a status of 400 or more refuses",
-            )
-        two_way = fields.text("routeResponseSelectionExpression")
-        if two_way not in (None, "$default"):
-            raise DefinitionError(
-                f"routeResponseSelectionExpression must be $default, not {clipped(str(two_way))}",
-                place=fields.place("routeResponseSelectionExpression"),
-            )
-        return self._route(route_key, two_way is not None, fields.place("route"))
-
-    def _route(self, route_key: str, two_way: bool, place: Place) -> Route:
-        integration = Integration("AWS_PROXY", place, self._function)
-        return Route(route_key, integration, two_way, place)
-
-    def _check_route(self, route_key: str, place: Place) -> None:
-        if not route_key or (route_key[0] == "$" and route_key not in _RESERVED_ROUTES):
-            raise DefinitionError(
-                f"{clipped(route_key)} is no route key: only "
-                f"{', '.join(_RESERVED_ROUTES[:-1])} and {_RESERVED_ROUTES[-1]} start with `$`",
-                place=place,
-                hint=did_you_mean(route_key, _RESERVED_ROUTES),
-            )
+        return read_event(self._function, node, path, self._item.place, self._variables)
 
     def rule(self, number: int) -> TopicRule:
         """Read an `iot` event, the function's `number`th from 1."""

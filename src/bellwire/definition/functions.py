@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bellwire.definition.events import Events, normalized_name, read_events, rule_logical_id
+from bellwire.definition.events import Events, read_events
 from bellwire.definition.findings import Findings
 from bellwire.definition.intrinsics import Intrinsics
 from bellwire.definition.model import Function
+from bellwire.definition.naming import function_logical_id, rule_logical_id
 from bellwire.definition.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
 from bellwire.definition.suggestion import clipped, described, nearest
 from bellwire.definition.values import Fields
@@ -56,7 +57,15 @@ class Functions:
 
     def logical_ids(self) -> dict[str, str]:
         """Return the deployed names by the logical ids that the framework gives."""
-        return {f"{normalized_name(key)}LambdaFunction": name for key, name in self.names.items()}
+        return {function_logical_id(key): name for key, name in self.names.items()}
+
+    def key_of(self, name: str) -> str | None:
+        """Return the key of a function by its deployed name."""
+        return next((key for key, each in self.names.items() if each == name), None)
+
+    def runs(self, key: str) -> bool:
+        """Tell whether a function is one that runs here."""
+        return any(each.key == key for each in self.entered)
 
     def rule_ids(self) -> dict[str, str]:
         """Return the names of the rules by their logical ids."""
@@ -170,7 +179,7 @@ def _runs_here(
         why = f"`{fields.name}` has the runtime {clipped(runtime)}"
     else:
         return True
-    if events.routes or events.rules:
+    if events.websockets or events.rules:
         raise UnsupportedFeatureError(
             f"{why}: this version runs Python functions only",
             place=fields.place("runtime") if fields.get("runtime") else place,

@@ -1,7 +1,8 @@
-"""CloudFormation's functions in environment values, as far as they name what is known here
+"""CloudFormation's functions in environment values and in properties of resources, as far as they
+name what is known here
 [docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html].
 
-Known are the pseudo parameters, the functions, the WebSocket API and the rules of the service, and
+Known are the pseudo parameters, the functions, the WebSocket APIs and the rules of the service, and
 the names of what stands under `resources`. Everything else is refused: a wrong value in a handler's
 environment is found much later.
 """
@@ -10,11 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from bellwire.definition.naming import WEBSOCKETS_API, make_api_id
 from bellwire.definition.nodes import MappingNode, Node, ScalarNode, value_text
-from bellwire.definition.resources import Resources
 from bellwire.definition.suggestion import clipped, described, did_you_mean
+from bellwire.definition.template import Template
 from bellwire.definition.values import items_of, text_of
 from bellwire.definition.variables import ACCOUNT_ID, Variables
 from bellwire.definition.vocabulary import INTRINSICS
@@ -24,9 +26,9 @@ from bellwire.limits import DEFINITION_BYTES, DEFINITION_VALUES, VARIABLE_DEPTH
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a template of this service can refer to, by logical id.
+    """What a template of this service can refer to.
 
-    `functions` and `rules` hold their names.
+    `functions` and `rules` hold their names by logical id; `api_id` is that of the functions' API.
     """
 
     service: str
@@ -40,50 +42,70 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A type of resource: the property that names it, and what Ref and its ARN's attribute give."""
+    """A type of resource: the property that names it, what Ref gives, and its attributes."""
 
     name_property: str
-    arn: str
     ref: str = "{name}"
-    arn_attribute: str = "Arn"
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
+
+def _named(name_property: str, arn: str) -> _Kind:
+    return _Kind(name_property, attributes={"Arn": arn})
+
+
+_QUEUE_URL = "https://sqs.{region}.amazonaws.com/{account}/{name}"
+_TOPIC_ARN = "arn:aws:sns:{region}:{account}:{name}"
+_BY_LOGICAL_ID = _Kind("Name", "{id}")
+"""AWS makes up an id for these; here it is the logical one."""
 
 _KINDS = {
-    "AWS::DynamoDB::Table": _Kind("TableName", "arn:aws:dynamodb:{region}:{account}:table/{name}"),
-    "AWS::S3::Bucket": _Kind("BucketName", "arn:aws:s3:::{name}"),
+    "AWS::DynamoDB::Table": _named("TableName", "arn:aws:dynamodb:{region}:{account}:table/{name}"),
+    "AWS::S3::Bucket": _named("BucketName", "arn:aws:s3:::{name}"),
     "AWS::SQS::Queue": _Kind(
-        "QueueName",
-        "arn:aws:sqs:{region}:{account}:{name}",
-        "https://sqs.{region}.amazonaws.com/{account}/{name}",
+        "QueueName", _QUEUE_URL, {"Arn": "arn:aws:sqs:{region}:{account}:{name}"}
     ),
-    "AWS::SNS::Topic": _Kind(
-        "TopicName",
-        "arn:aws:sns:{region}:{account}:{name}",
-        "arn:aws:sns:{region}:{account}:{name}",
-        "TopicArn",
-    ),
-    "AWS::Kinesis::Stream": _Kind("Name", "arn:aws:kinesis:{region}:{account}:stream/{name}"),
-    "AWS::Logs::LogGroup": _Kind(
+    "AWS::SNS::Topic": _Kind("TopicName", _TOPIC_ARN, {"TopicArn": _TOPIC_ARN}),
+    "AWS::Kinesis::Stream": _named("Name", "arn:aws:kinesis:{region}:{account}:stream/{name}"),
+    "AWS::Logs::LogGroup": _named(
         "LogGroupName", "arn:aws:logs:{region}:{account}:log-group:{name}:*"
     ),
-    "AWS::IoT::Thing": _Kind("ThingName", "arn:aws:iot:{region}:{account}:thing/{name}"),
-    "AWS::IoT::TopicRule": _Kind("RuleName", "arn:aws:iot:{region}:{account}:rule/{name}"),
-    "AWS::SSM::Parameter": _Kind("Name", "arn:aws:ssm:{region}:{account}:parameter/{name}"),
-    "AWS::Events::EventBus": _Kind("Name", "arn:aws:events:{region}:{account}:event-bus/{name}"),
-    "AWS::Lambda::Function": _Kind(
+    "AWS::IoT::Thing": _named("ThingName", "arn:aws:iot:{region}:{account}:thing/{name}"),
+    "AWS::IoT::TopicRule": _named("RuleName", "arn:aws:iot:{region}:{account}:rule/{name}"),
+    "AWS::SSM::Parameter": _named("Name", "arn:aws:ssm:{region}:{account}:parameter/{name}"),
+    "AWS::Events::EventBus": _named("Name", "arn:aws:events:{region}:{account}:event-bus/{name}"),
+    "AWS::Lambda::Function": _named(
         "FunctionName", "arn:aws:lambda:{region}:{account}:function:{name}"
     ),
+    "AWS::ApiGatewayV2::Api": _Kind(
+        "Name",
+        "{api_id}",
+        {"ApiId": "{api_id}", "ApiEndpoint": "wss://{api_id}.execute-api.{region}.amazonaws.com"},
+    ),
+    "AWS::ApiGatewayV2::Stage": _Kind("StageName"),
+    **{
+        f"AWS::ApiGatewayV2::{kind}": _BY_LOGICAL_ID
+        for kind in (
+            *("Route", "RouteResponse", "Integration", "IntegrationResponse"),
+            *("Model", "Authorizer", "Deployment"),
+        )
+    },
+    "AWS::ApiGateway::ApiKey": _BY_LOGICAL_ID,
+    "AWS::ApiGateway::UsagePlan": _BY_LOGICAL_ID,
 }
 
+_MERGED_HINT = (
+    "the framework merges this map with the one it generates; set it under `resources.extensions`, "
+    "which replaces"
+)
 _PLACEHOLDER = re.compile(r"\$\{(!?)([^}$]*)\}")
 
 
 class Intrinsics:
-    """Gives environment values their text."""
+    """Gives values their text."""
 
-    def __init__(self, names: Names, resources: Resources, variables: Variables) -> None:
+    def __init__(self, names: Names, template: Template, variables: Variables) -> None:
         self._names = names
-        self._resources = resources
+        self._template = template
         self._variables = variables
         self._depth = 0
         self._steps = 0
@@ -92,6 +114,7 @@ class Intrinsics:
             "Fn::GetAtt": self._attribute_node,
             "Fn::Join": self._join,
             "Fn::Sub": self._substitute,
+            "Fn::Select": self._select,
         }
         self._pseudo = {
             "AWS::Region": names.region,
@@ -116,12 +139,20 @@ class Intrinsics:
         finally:
             self._depth -= 1
 
+    def api_id(self, logical_id: str) -> str:
+        """Return the id of an API of the template."""
+        if logical_id == WEBSOCKETS_API:
+            return self._names.api_id
+        return make_api_id(self._names.service, logical_id)
+
     def _text(self, node: Node, path: str) -> str | None:
         if isinstance(node, ScalarNode):
             return None if node.value is None else value_text(node.value)
         if not isinstance(node, MappingNode) or len(node.entries) != 1:
             raise DefinitionError(
-                f"`{path}` must be a text, not {described(node)}", place=node.place
+                f"`{path}` must be a text, not {described(node)}",
+                place=node.place,
+                hint=_MERGED_HINT if _is_merged(node) else None,
             )
         name, entry = next(iter(node.entries.items()))
         if name in self._functions:
@@ -146,15 +177,10 @@ class Intrinsics:
             return self._pseudo[name]
         if name == "AWS::NoValue":
             return None
-        known = {
-            "WebsocketsApi": self._names.api_id,
-            "WebsocketsDeploymentStage": self._names.stage,
-            **self._names.functions,
-            **self._names.rules,
-        }
+        known = {**self._names.functions, **self._names.rules}
         if name in known:
             return known[name]
-        parameter = self._resources.parameter(name)
+        parameter = self._template.parameter(name)
         if parameter:
             return self._default_of(parameter, name, place)
         resource = self._resource(name)
@@ -183,18 +209,12 @@ class Intrinsics:
         return self._attribute(parts[0], parts[1], node.place)
 
     def _attribute(self, name: str, attribute: str, place: Place) -> str:
-        found: str | None = None
-        if name == "WebsocketsApi":
-            endpoint = f"wss://{self._names.api_id}.execute-api.{self._names.region}.amazonaws.com"
-            found = {"ApiId": self._names.api_id, "ApiEndpoint": endpoint}.get(attribute)
-        elif resource := self._declared(name):
-            kind, fields = resource
-            if attribute == kind.arn_attribute:
-                found = kind.arn.format_map(fields) or None
-            elif attribute == kind.name_property:
-                found = fields["name"]
-        else:
-            raise self._unknown_name(name, place, ["WebsocketsApi", *self._names.functions])
+        resource = self._declared(name)
+        if resource is None:
+            raise self._unknown_name(name, place, list(self._names.functions))
+        kind, fields = resource
+        attributes = {kind.name_property: "{name}", **kind.attributes}
+        found = attributes.get(attribute, "").format_map(fields) or None
         if found is None:
             raise UnsupportedFeatureError(
                 f"the attribute {clipped(attribute)} of {clipped(name)} is not known here",
@@ -209,27 +229,33 @@ class Intrinsics:
             (self._names.rules, _KINDS["AWS::IoT::TopicRule"]),
         ):
             if name in names:
-                return kind, self._fields(names[name])
+                return kind, self._fields(name, names[name])
         return self._resource(name)
 
     def _resource(self, name: str) -> tuple[_Kind, dict[str, str]] | None:
-        """Find what stands under `resources`; without a name of its own it gets one like AWS's."""
-        node = self._resources.resource(name)
+        """Find a resource; without a name of its own it gets one like AWS's."""
+        node = self._template.resource(name)
         if not node:
             return None
         type_node = self._variables.get(node, "Type")
         type_name = value_text(type_node.value) if isinstance(type_node, ScalarNode) else ""
-        kind = _KINDS.get(type_name) or _Kind(f"{type_name.rpartition(':')[2]}Name", "")
+        kind = _KINDS.get(type_name) or _Kind(f"{type_name.rpartition(':')[2]}Name")
         properties = self._variables.get(node, "Properties")
         given: Node | None = None
         if isinstance(properties, MappingNode):
             given = self._variables.get(properties, kind.name_property)
-        path = f"resources.Resources.{name}.Properties.{kind.name_property}"
+        path = f"{name}.{kind.name_property}"
         own = self.text(given, path) if given else None
-        return kind, self._fields(own or f"{self._names.service}-{self._names.stage}-{name}")
+        return kind, self._fields(name, own or f"{self._names.service}-{self._names.stage}-{name}")
 
-    def _fields(self, name: str) -> dict[str, str]:
-        return {"name": name, "region": self._names.region, "account": ACCOUNT_ID}
+    def _fields(self, logical_id: str, name: str) -> dict[str, str]:
+        return {
+            "id": logical_id,
+            "name": name,
+            "region": self._names.region,
+            "account": ACCOUNT_ID,
+            "api_id": self.api_id(logical_id),
+        }
 
     def _join(self, node: Node, path: str) -> str:
         parts = items_of(node, path)
@@ -238,6 +264,26 @@ class Intrinsics:
         separator = text_of(self._variables.resolve(parts[0]), path)
         items = items_of(self._variables.resolve(parts[1]), path)
         return self._bounded(separator.join(self.text(item, path) or "" for item in items), node)
+
+    def _select(self, node: Node, path: str) -> str | None:
+        parts = items_of(node, path)
+        if len(parts) != 2:
+            raise DefinitionError("Fn::Select takes an index and a list", place=node.place)
+        index = self.text(parts[0], path) or ""
+        texts = self._list(self._variables.resolve(parts[1]), path)
+        if not index.isdecimal() or len(index) > 6 or int(index) >= len(texts):
+            raise DefinitionError(
+                f"Fn::Select takes {clipped(index)} of a list of {len(texts)}", place=node.place
+            )
+        return texts[int(index)]
+
+    def _list(self, node: Node, path: str) -> list[str]:
+        if isinstance(node, MappingNode) and list(node.entries) == ["Fn::Split"]:
+            parts = items_of(self._variables.resolve(node.entries["Fn::Split"].node), path)
+            if len(parts) != 2 or not (separator := self.text(parts[0], path)):
+                raise DefinitionError("Fn::Split takes a separator and a text", place=node.place)
+            return (self.text(parts[1], path) or "").split(separator)
+        return [self.text(item, path) or "" for item in items_of(node, path)]
 
     def _substitute(self, node: Node, path: str) -> str:
         own: MappingNode | None = None
@@ -276,5 +322,11 @@ class Intrinsics:
         return UnknownKeyError(
             f"nothing in this service has the logical id {clipped(name)}",
             place=place,
-            hint=did_you_mean(name, [*known, *self._resources.names()]),
+            hint=did_you_mean(name, [*known, *self._template.names()]),
         )
+
+
+def _is_merged(node: Node) -> bool:
+    return (
+        isinstance(node, MappingNode) and len(node.entries) > 1 and {*node.entries} <= {*INTRINSICS}
+    )

@@ -6,6 +6,7 @@ by the node that holds the variable.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
@@ -122,3 +123,24 @@ def _number_text(value: int | float) -> str:
         return text.rstrip("0").rstrip(".") if "." in text else text
     mantissa, exponent = repr(number).split("e")
     return f"{mantissa.removesuffix('.0')}e{exponent[0]}{exponent[1:].lstrip('0')}"
+
+
+Plain: TypeAlias = Value | Node | Sequence["Plain"] | Mapping[str, "Plain"]
+"""A value as Python writes it, in which nodes may stand."""
+
+
+def make_node(value: Plain, place: Place) -> Node:
+    """Return a value as nodes that all stand at one place; the nodes in it keep theirs."""
+    if isinstance(value, ScalarNode | SequenceNode | MappingNode):
+        return value
+    if isinstance(value, Mapping):
+        return make_map(value, place)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return SequenceNode(tuple(make_node(item, place) for item in value), place)
+    return ScalarNode(value, place, final=True)
+
+
+def make_map(value: Mapping[str, Plain], place: Place) -> MappingNode:
+    """Return a map as `make_node` does."""
+    entries = {key: Entry(place, make_node(item, place)) for key, item in value.items()}
+    return MappingNode(entries, place)

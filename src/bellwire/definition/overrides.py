@@ -12,9 +12,16 @@ from bellwire.errors import DefinitionError
 from bellwire.limits import Limits
 
 
-_KEYS = ("limits",)
+_KEYS = ("limits", "accessKeys", "signConnections")
 _DEFAULTS = Limits()
-_MAY_BE_ZERO = {"ping_interval_s", "sync_interval_s", "function_retries", "retry_delay_s"}
+_MAY_BE_ZERO = {
+    "ping_interval_s",
+    "sync_interval_s",
+    "function_retries",
+    "retry_delay_s",
+    "new_connections_per_s",
+    "requests_per_s",
+}
 
 
 def read_limits(service: Fields) -> Limits:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from bellwire.definition.apis import Context, read_apis
 from bellwire.definition.document import read_document
 from bellwire.definition.findings import Findings
-from bellwire.definition.functions import make_function, read_functions
+from bellwire.definition.functions import Functions, make_function, read_functions
 from bellwire.definition.handlers import Handlers
 from bellwire.definition.intrinsics import Intrinsics, Names
-from bellwire.definition.model import Route, Service, Stage, TopicRule, WebSocketApi
+from bellwire.definition.keys import read_access_keys
+from bellwire.definition.model import Service, TopicRule
+from bellwire.definition.naming import make_api_id
 from bellwire.definition.nodes import Entry, MappingNode, ScalarNode
 from bellwire.definition.overrides import read_limits
 from bellwire.definition.resources import Resources
 from bellwire.definition.suggestion import clipped, described, did_you_mean, nearest
+from bellwire.definition.template import Template
 from bellwire.definition.values import Fields
 from bellwire.definition.variables import ACCOUNT_ID, Variables
 from bellwire.definition.vocabulary import (
@@ -28,19 +31,17 @@ from bellwire.definition.vocabulary import (
     SERVICE_SILENT,
     SERVICE_SKIPPED,
 )
+from bellwire.definition.websockets import compile_events, read_provider
 from bellwire.errors import DefinitionError, UnsupportedFeatureError
 
 
 FILE_NAMES = ("serverless.yml", "serverless.yaml")
 """The names a service's file may have, the first that is there counts."""
 
-_DEFAULT_SELECTION = "$request.body.action"
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]+")
 _STAGE = re.compile(r"[a-zA-Z0-9-]+")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
 _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
-_ID_DIGITS = "abcdefghijklmnopqrstuvwxyz0123456789"
-_ID_LENGTH = 10
 
 
 def load_service(
@@ -84,34 +85,65 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
     _sort_keys(service, findings)
     provider = _provider(service, findings)
     name = _service_name(service)
-    stage, region = _stage(provider), _region(provider)
+    stage = _stage(provider)
     read = read_functions(service, provider, f"{name}-{stage}", findings)
-    entered = read.entered
-    rules = tuple(rule for each in entered for rule in each.events.rules)
+    rules = tuple(rule for each in read.entered for rule in each.events.rules)
     _check_rules(rules)
-    routes = tuple(route for each in entered for route in each.events.routes)
-    _check_routes(routes)
-    api = _api(provider, name, stage, routes)
-    stack = provider.text("stackName") or f"{name}-{stage}"
-    names = Names(name, stage, stack, region, api.api_id, read.logical_ids(), read.rule_ids())
-    intrinsics = Intrinsics(names, Resources(service), service.variables)
-    functions = {each.key: make_function(each, provider, intrinsics) for each in entered}
+    access_keys = read_access_keys(service, findings)
+    context = _context(service, provider, read, findings, bool(access_keys.secrets))
+    functions = {
+        each.key: make_function(each, provider, context.intrinsics) for each in read.entered
+    }
+    apis = read_apis(context)
     limits = read_limits(service)
     handlers = Handlers(directory)
-    for each in entered:
+    for each in read.entered:
         handlers.check(each.handler, each.handler_place)
     return Service(
         name=name,
         stage=stage,
-        region=region,
+        region=_region(provider),
         account_id=ACCOUNT_ID,
         directory=directory.resolve(),
         file=file.resolve(),
         functions=functions,
-        apis=(api,),
+        apis=apis,
         rules=rules,
         limits=limits,
+        access_keys=access_keys,
         findings=findings.all(),
+    )
+
+
+def _context(
+    service: Fields, provider: Fields, functions: Functions, findings: Findings, can_sign: bool
+) -> Context:
+    """Put together what reading the APIs needs: the template and the names in it."""
+    name, stage = _service_name(service), _stage(provider)
+    place = provider.place("stage") if provider.get("stage") else provider.node.place
+    api = read_provider(provider, name, stage, place, findings)
+    events = [event for each in functions.entered for event in each.events.websockets]
+    generated = compile_events(events, api, functions.names)
+    template = Template(generated, Resources(service, findings), service.variables)
+    names = Names(
+        service=name,
+        stage=stage,
+        stack=provider.text("stackName") or f"{name}-{stage}",
+        region=_region(provider),
+        api_id=api.given_id() or make_api_id(name),
+        functions=functions.logical_ids(),
+        rules=functions.rule_ids(),
+    )
+    intrinsics = Intrinsics(names, template, service.variables)
+    return Context(
+        template,
+        intrinsics,
+        service.variables,
+        functions,
+        findings,
+        stage,
+        api.reference(),
+        can_sign,
     )
 
 
@@ -119,13 +151,7 @@ def _sort_keys(service: Fields, findings: Findings) -> None:
     """Name the keys without effect here, and those that do not exist."""
     known = (*SERVICE_READ, *SERVICE_SKIPPED, *SERVICE_SILENT)
     for key, entry in service.node.entries.items():
-        if key == "resources":
-            findings.notice(
-                "`resources` are not created here",
-                entry.place,
-                "create what the functions use; AWS_ENDPOINT_URL_DYNAMODB and the like name it",
-            )
-        elif key in SERVICE_SKIPPED:
+        if key in SERVICE_SKIPPED:
             findings.skip_key("", key, entry.place)
         elif key not in known:
             hint = did_you_mean(key, known)
@@ -205,40 +231,6 @@ def _region(provider: Fields) -> str:
             hint="one is us-east-1",
         )
     return region
-
-
-def _api(provider: Fields, name: str, stage: str, routes: tuple[Route, ...]) -> WebSocketApi:
-    key = "websocketsApiRouteSelectionExpression"
-    expression = provider.text(key)
-    return WebSocketApi(
-        api_id=_api_id(name),
-        name=provider.text("websocketsApiName") or f"{stage}-{name}-websockets",
-        route_selection_expression=expression or _DEFAULT_SELECTION,
-        route_selection_place=provider.place(key) if expression else None,
-        stages=(Stage(stage, routes),),
-    )
-
-
-def _api_id(service: str) -> str:
-    number = int.from_bytes(hashlib.sha256(service.encode()).digest())
-    digits: list[str] = []
-    for _ in range(_ID_LENGTH):
-        number, digit = divmod(number, len(_ID_DIGITS))
-        digits.append(_ID_DIGITS[digit])
-    return "".join(digits)
-
-
-def _check_routes(routes: Iterable[Route]) -> None:
-    seen: dict[str, Route] = {}
-    for route in routes:
-        first = seen.setdefault(route.route_key, route)
-        if first is not route:
-            functions = [each.integration and each.integration.function for each in (first, route)]
-            raise DefinitionError(
-                f"the route {clipped(route.route_key)} is there twice, for `{functions[0]}` and "
-                f"for `{functions[1]}`; the first is at {first.place}",
-                place=route.place,
-            )
 
 
 def _check_rules(rules: Iterable[TopicRule]) -> None:

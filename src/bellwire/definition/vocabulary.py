@@ -12,8 +12,8 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-SERVICE_READ = _words("service provider functions custom params")
-SERVICE_SKIPPED = _words("resources plugins package layers constructs stepFunctions useDotenv")
+SERVICE_READ = _words("service provider functions custom params resources")
+SERVICE_SKIPPED = _words("plugins package layers constructs stepFunctions useDotenv")
 SERVICE_SILENT = _words(
     "app org tenant frameworkVersion configValidationMode console dashboard build outputs stages "
     "state deprecationNotificationMode disabledDeprecations projectDir variablesResolutionMode "
@@ -22,20 +22,19 @@ SERVICE_SILENT = _words(
 
 PROVIDER_READ = _words(
     "name runtime stage region stackName timeout memorySize environment websocketsApiName "
-    "websocketsApiRouteSelectionExpression"
+    "websocketsApiRouteSelectionExpression apiGateway logs"
 )
 PROVIDER_SKIPPED = _words(
-    "alb apiGateway apiKeys apiName architecture cloudFront ecr endpointType eventBridge "
-    "fileSystemConfig httpApi iam iamManagedPolicies iamRoleStatements kinesis layers logs "
-    "resourcePolicy role runtimeManagement s3 snapStart tracing usagePlan vpc vpcEndpointIds "
-    "websocket"
+    "alb apiKeys apiName architecture cloudFront ecr endpointType eventBridge "
+    "fileSystemConfig httpApi iam iamManagedPolicies iamRoleStatements kinesis layers "
+    "resourcePolicy role runtimeManagement s3 snapStart tracing usagePlan vpc vpcEndpointIds"
 )
 PROVIDER_SILENT = _words(
     "build cfLogs cfnRole credentials deploymentBucket deploymentMethod deploymentPrefix "
     "disableRollback kmsKeyArn lambdaHashingVersion logDataProtectionPolicy logRetentionInDays "
     "notificationArns profile rolePermissionsBoundary rollbackConfiguration "
     "stackParameters stackPolicy stackTags tags variableSyntax versionFunctions "
-    "websocketsDescription"
+    "websocket websocketsDescription"
 )
 
 FUNCTION_READ = _words(
@@ -60,6 +59,8 @@ EVENTS_SKIPPED = _words(
 )
 
 WEBSOCKET_KEYS = _words("route routeResponseSelectionExpression authorizer")
+AUTHORIZER_KEYS = _words("name arn identitySource")
+LOGS_KEYS = _words("accessLogging format level executionLogging fullExecutionData")
 IOT_KEYS = _words("sql sqlVersion name enabled description")
 
 INTRINSICS = (
@@ -75,3 +76,41 @@ INTRINSICS = (
 )
 """CloudFormation's functions
 [docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html]."""
+
+API_READ = _words("Name ProtocolType RouteSelectionExpression ApiKeySelectionExpression")
+API_IGNORED = _words(
+    "Description DisableExecuteApiEndpoint DisableSchemaValidation IpAddressType Tags Version"
+)
+ROUTE_READ = _words(
+    "ApiId RouteKey Target AuthorizationType AuthorizerId ApiKeyRequired ModelSelectionExpression "
+    "RequestModels RequestParameters RouteResponseSelectionExpression"
+)
+ROUTE_IGNORED = _words("OperationName AuthorizationScopes")
+ROUTE_RESPONSE_READ = _words("ApiId RouteId RouteResponseKey")
+ROUTE_RESPONSE_IGNORED = _words("ModelSelectionExpression ResponseModels ResponseParameters")
+INTEGRATION_READ = _words(
+    "ApiId IntegrationType IntegrationUri IntegrationMethod ConnectionType TimeoutInMillis "
+    "PassthroughBehavior ContentHandlingStrategy RequestParameters RequestTemplates "
+    "TemplateSelectionExpression"
+)
+INTEGRATION_IGNORED = _words("Description CredentialsArn ConnectionId PayloadFormatVersion")
+INTEGRATION_RESPONSE_READ = _words(
+    "ApiId IntegrationId IntegrationResponseKey ResponseParameters ResponseTemplates "
+    "TemplateSelectionExpression ContentHandlingStrategy"
+)
+INTEGRATION_RESPONSE_IGNORED: tuple[str, ...] = ()
+MODEL_READ = _words("ApiId Name Schema")
+MODEL_IGNORED = _words("ContentType Description")
+AUTHORIZER_READ = _words("ApiId Name AuthorizerType AuthorizerUri IdentitySource")
+AUTHORIZER_IGNORED = _words("AuthorizerCredentialsArn")
+STAGE_READ = _words(
+    "ApiId StageName StageVariables DefaultRouteSettings RouteSettings AccessLogSettings"
+)
+STAGE_IGNORED = _words("Description DeploymentId AutoDeploy ClientCertificateId Tags")
+DEPLOYMENT_READ = _words("ApiId StageName")
+DEPLOYMENT_IGNORED = _words("Description")
+ROUTE_SETTINGS_READ = _words("ThrottlingRateLimit ThrottlingBurstLimit")
+ROUTE_SETTINGS_IGNORED = _words("DataTraceEnabled DetailedMetricsEnabled LoggingLevel")
+"""Properties of AWS::ApiGatewayV2 resources that concern WebSocket APIs; `_IGNORED` are without
+effect here [docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
+AWS_ApiGatewayV2.html]."""
