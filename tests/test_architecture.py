@@ -44,6 +44,9 @@ FOREIGN: dict[str, set[str]] = {
     "boto3": {"notify", "templates"},
     "botocore": {"notify", "functions"},
     "orjson": {"gateway", "iot", "notify", "server", "simulation", "definition"},
+    "airspeed": {"gateway"},
+    "jsonschema_rs": {"gateway"},
+    "prometheus_client": {"server"},
 }
 """Which parts may import a foreign library. Those not named here may not be imported at all."""
 
