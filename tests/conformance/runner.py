@@ -1,0 +1,55 @@
+"""Runs every check against a target and says how it went, in words that do not change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from http.client import HTTPException
+from typing import NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from tests.conformance.registry import Chapter, Check
+from tests.conformance.session import Session, Target
+
+
+class Result(NamedTuple):
+    """What a target did: `ok`, `differs` with a few words, or `not offered`."""
+
+    verdict: str
+    words: str = ""
+
+
+def run(target: Target, chapters: Iterable[Chapter]) -> Iterator[tuple[Check, Result]]:
+    """Run all checks, one after the other."""
+    for chapter in chapters:
+        for check in chapter.checks:
+            yield check, _run(target, check)
+
+
+def _run(target: Target, check: Check) -> Result:
+    lack = target.lacks(check.service)
+    if lack is not None:
+        return Result("not offered", lack)
+    try:
+        with Session(target, check.service) as session:
+            check.run(session)
+    except (AssertionError, InvalidHandshake, ConnectionClosed) as error:
+        return Result("differs", _words(error))
+    except (HTTPException, OSError, BotoCoreError, ClientError, LookupError, ValueError) as error:
+        return Result("differs", _words(error))
+    return Result("ok")
+
+
+def _words(error: Exception) -> str:
+    match error:
+        case AssertionError():
+            return str(error) or "another result"
+        case InvalidStatus():
+            return f"the handshake is answered with {error.response.status_code}"
+        case ConnectionClosed():
+            return f"the connection is closed with {error.rcvd.code if error.rcvd else 1006}"
+        case ClientError():
+            return f"boto3 raises {error.response['Error']['Code']}"
+        case _:
+            return f"{type(error).__name__}"
