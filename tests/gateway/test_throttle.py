@@ -76,6 +76,14 @@ def test_a_decimal_rate_is_kept_to_the_millisecond() -> None:
     assert bucket.take(NOW_MS + 100_000)
 
 
+@pytest.mark.parametrize(("back_ms", "counts"), [(1000, False), (1001, True)])
+def test_a_clock_that_steps_back_by_more_than_a_second_was_set(back_ms: int, counts: bool) -> None:
+    bucket = TokenBucket(10.0, 1)
+    assert bucket.take(NOW_MS)
+    assert not bucket.take(NOW_MS - back_ms)
+    assert bucket.take(NOW_MS - back_ms + 100) is counts
+
+
 def test_a_clock_set_back_by_an_hour_does_not_close_the_door_for_an_hour() -> None:
     bucket = TokenBucket(1.0, 1)
     assert bucket.take(NOW_MS)
