@@ -21,6 +21,37 @@ service: demo
 provider: {name: aws, runtime: python3.11}
 """
 
+API = (
+    HEAD
+    + """\
+functions:
+  hello: {handler: h.f}
+resources:
+  Resources:
+    Api: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: chat, ProtocolType: WEBSOCKET,
+      RouteSelectionExpression: $request.body.action}}
+"""
+)
+
+
+@pytest.fixture
+def declare() -> Callable[..., str]:
+    """Write a service with the function `hello`, the API `Api` and further resources.
+
+    Each is given as a type and its properties in YAML's flow style; the first stands in line 9,
+    its properties start in line 10, column 20.
+    """
+
+    def declare(*resources: str) -> str:
+        text = API
+        for resource in resources:
+            name, kind, properties = resource.split(" ", 2)
+            kind = kind if "::" in kind else f"AWS::ApiGatewayV2::{kind}"
+            text += f"    {name}:\n      {{Type: {kind},\n       Properties: {properties}}}\n"
+        return text
+
+    return declare
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -97,6 +97,7 @@ def read_apis(context: Context) -> tuple[WebSocketApi, ...]:
     Raises DefinitionError for what AWS would refuse, UnsupportedFeatureError for what is not built
     here; what has no effect here is named in the findings.
     """
+    main = context.intrinsics.text(context.main, "provider.apiGateway.websocketApiId")
     records = list(context.template.records())
     _report(records, context)
     declared, others = _declare(records, context)
@@ -108,7 +109,6 @@ def read_apis(context: Context) -> tuple[WebSocketApi, ...]:
         [(record.type, context.properties(record)) for record in records], names, context.findings
     )
     apis = [each.api(stages[each.api_id], keys.get(each.api_id, {})) for each in drafts]
-    main = context.intrinsics.text(context.main, "provider.apiGateway.websocketApiId")
     if main not in declared:
         raise DefinitionError(
             f"the service has no WebSocket API {clipped(str(main))}", place=context.main.place
@@ -205,7 +205,7 @@ class _Reader:
         keys = [draft.route.route_key for draft in routes]
         functions = self._context.functions
         return tuple(
-            replace(stage, routes=tuple(draft.at(stage.variables, functions) for draft in routes))
+            replace(stage, routes=tuple(draft.at(stage, functions) for draft in routes))
             for stage in self._bare_stages(keys)
         )
 
@@ -325,11 +325,11 @@ class _Reader:
         self, stages: tuple[Stage, ...], keys: Mapping[str, tuple[ApiKey, ...]]
     ) -> None:
         for stage in stages:
-            asks = [route for route in stage.routes if route.api_key_required]
+            asks = [r for r in stage.routes if r.api_key_required and r.route_key == "$connect"]
             if asks and not keys.get(stage.name):
                 self._findings.notice(
-                    f"the route {clipped(asks[0].route_key)} asks for an API key, and no usage "
-                    f"plan gives one to the stage `{stage.name}`: it is closed to all",
+                    "the route `$connect` asks for an API key, and no usage plan gives one to the "
+                    f"stage `{stage.name}`: nobody can connect",
                     asks[0].place,
                 )
 

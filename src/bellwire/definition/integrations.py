@@ -6,7 +6,7 @@ docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-in
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, get_args
 
@@ -18,6 +18,7 @@ from bellwire.definition.model import (
     IntegrationResponse,
     IntegrationType,
     Passthrough,
+    Stage,
 )
 from bellwire.definition.properties import Properties
 from bellwire.definition.suggestion import clipped, did_you_mean
@@ -53,20 +54,20 @@ class Uri(NamedTuple):
     path: str
     place: Place
 
-    def at(self, variables: Mapping[str, str]) -> Uri:
+    def at(self, stage: Stage) -> Uri:
         """Return the URI in a stage. Raises DefinitionError for a variable that it does not have.
 
         docs.aws.amazon.com/apigateway/latest/developerguide/aws-api-gateway-stage-variables-reference.html
         """
         for name in _STAGE_VARIABLE.findall(self.text):
-            if name not in variables:
+            if name not in stage.variables:
                 raise DefinitionError(
-                    f"`{self.path}` needs the stage variable {clipped(name)}, which a stage of "
-                    "this API does not have",
+                    f"`{self.path}` needs the stage variable {clipped(name)}, which the stage "
+                    f"`{stage.name}` does not have",
                     place=self.place,
-                    hint=did_you_mean(name, variables) or "set it in the stage's StageVariables",
+                    hint=did_you_mean(name, stage.variables) or "set it in StageVariables",
                 )
-        text = _STAGE_VARIABLE.sub(lambda found: variables[found[1]], self.text)
+        text = _STAGE_VARIABLE.sub(lambda found: stage.variables[found[1]], self.text)
         return self._replace(text=text)
 
     def function(self, functions: Functions) -> str:
@@ -80,10 +81,11 @@ class Uri(NamedTuple):
                 hint="call the service from a function",
             )
         invocation = _INVOCATION.fullmatch(service["action"]) if service else None
-        found = _FUNCTION.fullmatch(invocation["arn"] if invocation else self.text)
+        arn = invocation["arn"] if invocation else self.text
+        found = _FUNCTION.fullmatch(arn)
         if not found:
             raise DefinitionError(
-                f"`{self.path}` is {clipped(self.text)}, which names no Lambda function",
+                f"`{self.path}` names {clipped(arn)}, which is no Lambda function",
                 place=self.place,
                 hint="write arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
                 "${NameLambdaFunction.Arn}/invocations",
@@ -126,11 +128,11 @@ class IntegrationDraft:
     integration: Integration
     uri: Uri | None
 
-    def at(self, variables: Mapping[str, str], functions: Functions) -> Integration:
+    def at(self, stage: Stage, functions: Functions) -> Integration:
         """Return the integration in a stage. Raises DefinitionError."""
         if self.uri is None:
             return self.integration
-        uri = self.uri.at(variables)
+        uri = self.uri.at(stage)
         if self.integration.type in ("AWS_PROXY", "AWS"):
             return replace(self.integration, function=uri.function(functions))
         return replace(self.integration, uri=uri.http())

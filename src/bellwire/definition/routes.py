@@ -15,7 +15,7 @@ from bellwire.definition.findings import Findings
 from bellwire.definition.functions import Functions
 from bellwire.definition.integrations import IntegrationDraft, Uri, read_uri
 from bellwire.definition.keys import ACCESS_KEYS_HINT
-from bellwire.definition.model import AuthorizationType, Authorizer, Model, Route
+from bellwire.definition.model import AuthorizationType, Authorizer, Model, Route, Stage
 from bellwire.definition.nodes import MappingNode
 from bellwire.definition.properties import Properties
 from bellwire.definition.suggestion import clipped, did_you_mean
@@ -52,9 +52,9 @@ class AuthorizerDraft:
     authorizer: Authorizer
     uri: Uri
 
-    def at(self, variables: Mapping[str, str], functions: Functions) -> Authorizer:
+    def at(self, stage: Stage, functions: Functions) -> Authorizer:
         """Return the authorizer in a stage. Raises DefinitionError."""
-        return replace(self.authorizer, function=self.uri.at(variables).function(functions))
+        return replace(self.authorizer, function=self.uri.at(stage).function(functions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,12 @@ class RouteDraft:
     integration: IntegrationDraft | None
     authorizer: AuthorizerDraft | None
 
-    def at(self, variables: Mapping[str, str], functions: Functions) -> Route:
+    def at(self, stage: Stage, functions: Functions) -> Route:
         """Return the route in a stage. Raises DefinitionError."""
         return replace(
             self.route,
-            integration=self.integration.at(variables, functions) if self.integration else None,
-            authorizer=self.authorizer.at(variables, functions) if self.authorizer else None,
+            integration=self.integration.at(stage, functions) if self.integration else None,
+            authorizer=self.authorizer.at(stage, functions) if self.authorizer else None,
         )
 
 

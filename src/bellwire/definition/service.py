@@ -41,6 +41,9 @@ FILE_NAMES = ("serverless.yml", "serverless.yaml")
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]+")
 _STAGE = re.compile(r"[a-zA-Z0-9-]+")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
+_MISPLACED = dict.fromkeys(
+    ("websocketApiId", "websocketsApiId"), "write `apiGateway: {websocketApiId: …}`"
+)
 _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -178,7 +181,7 @@ def _provider(service: Fields, findings: Findings) -> Fields:
         if key in PROVIDER_SKIPPED:
             findings.skip_key("provider", key, entry.place)
         elif key not in known:
-            hint = did_you_mean(key, known)
+            hint = _MISPLACED.get(key) or did_you_mean(key, known)
             findings.notice(f"unknown key `provider.{key}`: ignored", entry.place, hint)
     return provider
 
