@@ -160,7 +160,7 @@ def _claim_of_header(fields: str, headers: Headers) -> _Claim:
         *_credential(given["Credential"]),
         time=_time(times[0]),
         lifetime_s=CLOCK_SKEW_S,
-        signed_headers=given["SignedHeaders"].lower(),
+        signed_headers=given["SignedHeaders"],
         signature=given["Signature"],
     )
 
@@ -185,13 +185,13 @@ def _claim_of_query(given: Mapping[str, str]) -> _Claim:
         *_credential(given["X-Amz-Credential"]),
         time=_time(given["X-Amz-Date"]),
         lifetime_s=_lifetime_s(given.get("X-Amz-Expires")),
-        signed_headers=given["X-Amz-SignedHeaders"].lower(),
+        signed_headers=given["X-Amz-SignedHeaders"],
         signature=given["X-Amz-Signature"],
     )
 
 
 def _credential(text: str) -> tuple[str, Sequence[str]]:
-    key_id, *scope = text.rsplit("/", 4)
+    key_id, *scope = text.split("/")
     if len(scope) != 4:
         raise IncompleteSignatureError(
             "Credential must have exactly 5 slash-delimited elements, "
