@@ -125,21 +125,21 @@ def test_a_policy_that_does_not_allow_is_forbidden(document: object) -> None:
         (
             result(context={"ok": 1, "user": {"id": 7}}),
             unusable(
-                "context.user as a map",
+                "context['user'] as a map",
                 "return text, a number or a boolean, such as the value as JSON text",
             ),
         ),
         (
             result(context={"roles": ["a"]}),
             unusable(
-                "context.roles as a list",
+                "context['roles'] as a list",
                 "return text, a number or a boolean, such as the value as JSON text",
             ),
         ),
         (
             result(context={"email": None}),
             unusable(
-                "context.email as null",
+                "context['email'] as null",
                 "return text, a number or a boolean, such as the value as JSON text",
             ),
         ),
@@ -151,7 +151,7 @@ def test_a_policy_that_does_not_allow_is_forbidden(document: object) -> None:
         (
             result(policyDocument=policy("Deny"), context={"email": None}),
             unusable(
-                "context.email as null",
+                "context['email'] as null",
                 "return text, a number or a boolean, such as the value as JSON text",
             ),
         ),

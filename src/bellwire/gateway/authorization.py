@@ -173,7 +173,7 @@ def _context(value: object) -> Mapping[str, str] | Refusal:
         if text is None:
             found = "null" if item is None else "a list" if isinstance(item, list) else "a map"
             return _unusable(
-                f"context.{name[:_REASON_CHARS]} as {found}",
+                f"context[{name[:_REASON_CHARS]!r}] as {found}",
                 "return text, a number or a boolean, such as the value as JSON text",
             )
         context[name] = text
