@@ -174,7 +174,7 @@ def test_an_empty_condition_is_none() -> None:
         (policy(statement(), "x"), "Statement[1] of the policy is not a map"),
         (
             policy(statement(Conditions={})),
-            "Statement[0] of the policy has the unknown key Conditions",
+            "Statement[0] of the policy has the unknown key 'Conditions'",
         ),
         (
             policy(statement("allow")),

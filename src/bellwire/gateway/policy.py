@@ -74,7 +74,7 @@ def _statement(item: object, name: str) -> _Statement:
     if not isinstance(item, Mapping):
         raise InvalidPolicyError(f"{name} of the policy is not a map")
     if unknown := sorted(str(key) for key in item.keys() - _KEYS):
-        raise InvalidPolicyError(f"{name} of the policy has the unknown key {unknown[0]}")
+        raise InvalidPolicyError(f"{name} of the policy has the unknown key {unknown[0]!r}")
     if item.get("Effect") not in ("Allow", "Deny"):
         raise InvalidPolicyError(f"{name} of the policy has no Effect, either Allow or Deny")
     resources = _names(item, "Resource", name)
