@@ -260,6 +260,7 @@ class _Reader:
             self._integrations(),
             self._authorizers(),
             self._models(),
+            {each.name: each.required("Name") for each in self._parts["Model"]},
             self._answered(),
             self._context.can_sign,
         )
@@ -344,23 +345,28 @@ def _report(records: list[Record], context: Context) -> None:
                 place=record.place,
                 hint="write `websocket` events, or resources of the types AWS::ApiGatewayV2::…",
             )
-        ours = record.type in _KEY_TYPES or record.type == f"{_V2}Api"
-        if record.type in _DOMAINS:
-            context.findings.notice(
-                "custom domains are not set up here: that is the task of the reverse proxy in "
-                "front of Bellwire",
-                record.place,
-            )
-        elif not ours and record.type.removeprefix(_V2) not in _PARTS:
+        if not _is_read(record.type):
             strangers.setdefault(record.type, record)
         elif record.condition:
             context.findings.notice(
                 f"the Condition of `{record.logical_id}` is not evaluated here: it counts as true",
                 record.place,
             )
+    domains = [strangers.pop(kind) for kind in _DOMAINS if kind in strangers]
+    if domains:
+        context.findings.notice(
+            "custom domains are not set up here: that is the task of the reverse proxy in front "
+            "of Bellwire",
+            domains[0].place,
+        )
     if strangers:
         context.findings.notice(
             f"`resources` of these types are not created here: {listed(strangers)}",
             next(iter(strangers.values())).place,
             "create what the functions use; AWS_ENDPOINT_URL_DYNAMODB and the like name it",
         )
+
+
+def _is_read(kind: str) -> bool:
+    part = kind.removeprefix(_V2)
+    return kind in _KEY_TYPES or (part != kind and part in ("Api", *_PARTS))

@@ -79,12 +79,14 @@ class Parts:
     """What routes of one API refer to: integrations and authorizers by logical id, models by name,
     and the logical ids of the routes that have a response.
 
-    `can_sign` tells if there are access keys that signatures can be checked with.
+    `model_names` are by logical id, for who refers to a model by that. `can_sign` tells if there
+    are access keys that signatures can be checked with.
     """
 
     integrations: Mapping[str, IntegrationDraft]
     authorizers: Mapping[str, AuthorizerDraft]
     models: Mapping[str, Model]
+    model_names: Mapping[str, str]
     answered: frozenset[str]
     can_sign: bool
 
@@ -263,7 +265,18 @@ def _request_models(properties: Properties, parts: Parts) -> dict[str, Model]:
     if not names:
         return {}
     place = properties.place("RequestModels")
-    return {key: find("model", name, parts.models, place) for key, name in names.items()}
+    return {key: _model(name, parts, place) for key, name in names.items()}
+
+
+def _model(name: str, parts: Parts, place: Place) -> Model:
+    named = parts.model_names.get(name)
+    if named and name not in parts.models:
+        raise UnknownKeyError(
+            f"this API has no model {clipped(name)}",
+            place=place,
+            hint=f"RequestModels takes a model's Name: `{named}`",
+        )
+    return find("model", name, parts.models, place)
 
 
 def _request_parameters(properties: Properties) -> dict[str, bool]:

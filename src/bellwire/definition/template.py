@@ -45,7 +45,6 @@ class Template:
     ) -> None:
         self._resources = resources
         self._variables = variables
-        self._generated = generated
         self._nodes = dict(generated)
         self._steps = 0
         self._places = {name: node.place for name, node in generated.items()}
@@ -87,10 +86,6 @@ class Template:
                     properties = MappingNode({}, node.place)
                 place, condition = self._places[name], "Condition" in node.entries
                 yield Record(name, value_text(kind.value), properties, place, condition)
-
-    def is_generated(self, name: str) -> bool:
-        """Tell whether a resource comes of the functions' events."""
-        return name in self._generated
 
     def _merge(self, name: str, node: Node) -> None:
         assert isinstance(node, MappingNode), "only maps are in the index"
