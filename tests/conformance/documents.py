@@ -45,6 +45,16 @@ ANYTHING = Like(r"(?s).*", "any text")
 NOW_MS = Now()
 
 
+def expect_error_frame(frame: str, message: str) -> None:
+    """Raise AssertionError where a frame is not the gateway's error frame, byte for byte."""
+    shape = _ID.sub("…", frame)
+    expected = f'{{"message": "{message}", "connectionId":"…", "requestId":"…"}}'
+    expect(shape, expected, "the frame")
+
+
+_ID = re.compile(r"(?<=Id\":\")[A-Za-z0-9_-]{15}=(?=\")")
+
+
 def expect(actual: object, expected: object, what: str) -> None:
     """Raise AssertionError, saying what differs, where the two are not equal."""
     if actual != expected or type(actual) is bool is not type(expected):

@@ -61,7 +61,7 @@ class Chapter:
         return register
 
 
-CHAPTERS = ("routes", "events")
+CHAPTERS = ("routes", "events", "opening", "messages", "connections", "management")
 """The modules under `checks/`, in the order of the page."""
 
 

@@ -70,10 +70,10 @@ class Answer(NamedTuple):
 class Session:
     """One check's clients and records; closes what the check has opened."""
 
-    def __init__(self, target: Target, service: str) -> None:
-        self.target = target
-        self.name = service
-        self.service = target.start(service)
+    def __init__(self, target: Target, name: str, service: Service | None = None) -> None:
+        self._target = target
+        self._name = name
+        self.service = service or target.start(name)
         self._open = ExitStack()
 
     def __enter__(self) -> Session:
@@ -81,6 +81,11 @@ class Session:
 
     def __exit__(self, *error: object) -> None:
         self._open.close()
+
+    def elsewhere(self) -> Session:
+        """Return a session with the same service started once more, to be stopped."""
+        service = self._target.start_another(self._name)
+        return self._open.enter_context(Session(self._target, self._name, service))
 
     # WebSockets
 
@@ -333,6 +338,7 @@ class Knock:
         headers: Sequence[str] = (),
         request_line: str | None = None,
         host: str | None = None,
+        key: str = "Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==",
     ) -> None:
         address = urlsplit(session.service.websocket_url)
         self._session = session
@@ -345,7 +351,7 @@ class Knock:
             "Connection: Upgrade",
             "Upgrade: websocket",
             "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==",
+            key,
             f"X-Token: {self.token}",
             *([f"X-Order: {json.dumps(order)}"] if order is not None else []),
             *headers,

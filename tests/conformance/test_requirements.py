@@ -36,5 +36,9 @@ def test_every_check_says_what_aws_says_and_where() -> None:
     for check in CHECKS:
         assert check.requirement.endswith("."), check
         assert check.source.startswith(
-            ("https://docs.aws.amazon.com/apigateway/", "https://github.com/")
+            (
+                "https://docs.aws.amazon.com/apigateway/",
+                "https://github.com/",
+                "https://datatracker.",
+            )
         ), check
