@@ -243,6 +243,17 @@ def test_a_condition_counts_as_true(load: Load, declare: Declare) -> None:
     )
 
 
+def test_what_is_not_ours_may_lead_nowhere(load: Load, declare: Declare) -> None:
+    service = load(
+        declare(
+            "Table AWS::DynamoDB::Table '${file(none.yml)}'",
+            "Key AWS::ApiGateway::ApiKey {Value: !ImportValue x}",
+            "Plan AWS::ApiGateway::UsagePlan {ApiStages: [{ApiId: !ImportValue x, Stage: s}]}",
+        )
+    )
+    assert len(service.apis) == 2
+
+
 @pytest.mark.parametrize(
     ("resource", "kind", "message", "hint"),
     [

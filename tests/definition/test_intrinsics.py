@@ -6,6 +6,7 @@ import pytest
 
 from bellwire.definition.findings import Findings
 from bellwire.definition.intrinsics import Intrinsics, Names
+from bellwire.definition.naming import make_api_id
 from bellwire.definition.nodes import make_map
 from bellwire.definition.resources import Resources
 from bellwire.definition.template import Template
@@ -28,10 +29,17 @@ resources:
     Other: {Type: 'AWS::Cognito::UserPool', Properties: {UserPoolName: pool}}
     Itself: {Type: 'AWS::S3::Bucket', Properties: {BucketName: !Ref Itself}}
     Untyped: {}
+    Api: {Type: 'AWS::ApiGatewayV2::Api', Properties: {Name: n, ProtocolType: WEBSOCKET}}
+    Http: {Type: 'AWS::ApiGatewayV2::Api', Properties: {Name: n, ProtocolType: HTTP}}
+    Route: {Type: 'AWS::ApiGatewayV2::Route', Properties: {RouteKey: a}}
+    Stage: {Type: 'AWS::ApiGatewayV2::Stage', Properties: {StageName: !Sub '${Size}-s'}}
 """
 
 GENERATED = {
-    "WebsocketsApi": make_map({"Type": "AWS::ApiGatewayV2::Api"}, Place("serverless.yml", 1, 1)),
+    "WebsocketsApi": make_map(
+        {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"ProtocolType": "WEBSOCKET"}},
+        Place("serverless.yml", 1, 1),
+    ),
     "WebsocketsDeploymentStage": make_map(
         {"Type": "AWS::ApiGatewayV2::Stage", "Properties": {"StageName": "dev"}},
         Place("serverless.yml", 1, 1),
@@ -41,7 +49,7 @@ GENERATED = {
 
 @pytest.fixture
 def text(fields: Callable[..., Fields]) -> Text:
-    """Give an environment value, at line 13 and column 8, its text."""
+    """Give an environment value, at line 17 and column 8, its text."""
 
     def text(value: str) -> str | None:
         read = fields(f"{DOCUMENT}value: {value}\n")
@@ -64,6 +72,18 @@ def text(fields: Callable[..., Fields]) -> Text:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
+        ("!Ref Api", make_api_id("demo", "Api")),
+        ("!GetAtt Api.ApiId", make_api_id("demo", "Api")),
+        (
+            "!GetAtt Api.ApiEndpoint",
+            f"wss://{make_api_id('demo', 'Api')}.execute-api.eu-west-1.amazonaws.com",
+        ),
+        ("!Ref Stage", "5-s"),
+        ("!Ref Route", "Route"),
+        ("!GetAtt Route.RouteId", "Route"),
+        ("!Select [1, [a, b]]", "b"),
+        ("!Select ['1', !Split ['-', a-b-c]]", "b"),
+        ("!Select [2, !Split [',', !Join [',', [!Ref Stage, x, y]]]]", "y"),
         ("plain", "plain"),
         ("1.0", "1"),
         ("true", "true"),
@@ -126,100 +146,106 @@ def test_values_become_text(text: Text, value: str, expected: str | None) -> Non
 @pytest.mark.parametrize(
     ("value", "kind", "message", "hint"),
     [
-        ("[a]", DefinitionError, "13:8: `env.A` must be a text, not a list", None),
-        ("{a: 1, b: 2}", DefinitionError, "13:8: `env.A` must be a text, not a map", None),
+        ("[a]", DefinitionError, "17:8: `env.A` must be a text, not a list", None),
+        ("{a: 1, b: 2}", DefinitionError, "17:8: `env.A` must be a text, not a map", None),
         (
             "{Reff: x}",
             UnknownKeyError,
-            "13:8: `env.A` must be a text, not a map",
+            "17:8: `env.A` must be a text, not a map",
             "did you mean `Ref`?",
         ),
         (
             "!Ref Namd",
             UnknownKeyError,
-            "13:8: nothing in this service has the logical id `Namd`",
+            "17:8: nothing in this service has the logical id `Namd`",
             "did you mean `Named`?",
         ),
         (
             "!Sub 'x${HeloLambdaFunction}'",
             UnknownKeyError,
-            "13:8: nothing in this service has the logical id `HeloLambdaFunction`",
+            "17:8: nothing in this service has the logical id `HeloLambdaFunction`",
             "did you mean `HelloLambdaFunction`?",
         ),
         (
             "!Ref Bare",
             DefinitionError,
-            "13:8: the parameter `Bare` has no Default, and nobody to give it a value here",
+            "17:8: the parameter `Bare` has no Default, and nobody to give it a value here",
             None,
         ),
         (
             "!GetAtt Nothing.Arn",
             UnknownKeyError,
-            "13:8: nothing in this service has the logical id `Nothing`",
+            "17:8: nothing in this service has the logical id `Nothing`",
             None,
         ),
         (
             "!GetAtt Unnamed.StreamArn",
             UnsupportedFeatureError,
-            "13:8: the attribute `StreamArn` of `Unnamed` is not known here",
+            "17:8: the attribute `StreamArn` of `Unnamed` is not known here",
             "give the value itself, for local runs by a parameter or ${env:…}",
         ),
         (
             "!GetAtt Other.Arn",
             UnsupportedFeatureError,
-            "13:8: the attribute `Arn` of `Other` is not known here",
+            "17:8: the attribute `Arn` of `Other` is not known here",
             None,
         ),
         (
             "!GetAtt WebsocketsApi.Arn",
             UnsupportedFeatureError,
-            "13:8: the attribute `Arn` of `WebsocketsApi` is not known here",
+            "17:8: the attribute `Arn` of `WebsocketsApi` is not known here",
+            None,
+        ),
+        (
+            "!GetAtt Http.ApiEndpoint",
+            UnsupportedFeatureError,
+            "17:8: the attribute `ApiEndpoint` of `Http` is not known here",
             None,
         ),
         (
             "!ImportValue x",
             UnsupportedFeatureError,
-            "13:8: `env.A` uses Fn::ImportValue, which is not resolved here",
+            "17:8: `env.A` uses Fn::ImportValue, which is not resolved here",
             None,
         ),
         (
             "!Join ['', [!FindInMap [a, b, c]]]",
             UnsupportedFeatureError,
-            "13:20: `env.A` uses Fn::FindInMap, which is not resolved here",
+            "17:20: `env.A` uses Fn::FindInMap, which is not resolved here",
             None,
         ),
-        ("!Select [0]", DefinitionError, "13:8: Fn::Select takes an index and a list", None),
-        ("!Select [2, [a, b]]", DefinitionError, "13:8: Fn::Select takes `2` of a list of 2", None),
+        ("!Select [0]", DefinitionError, "17:8: Fn::Select takes an index and a list", None),
+        ("!Select [2, [a, b]]", DefinitionError, "17:8: Fn::Select takes `2` of a list of 2", None),
         (
             f"!Select ['{'9' * 5000}', [a]]",
             DefinitionError,
-            f"13:8: Fn::Select takes `{'9' * 79}…` of a list of 1",
+            f"17:8: Fn::Select takes `{'9' * 79}…` of a list of 1",
             None,
         ),
         (
             "!Select [0, !Split ['', a]]",
             DefinitionError,
-            "13:20: Fn::Split takes a separator and a text",
+            "17:20: Fn::Split takes a separator and a text",
             None,
         ),
-        ("!Select [0, a]", DefinitionError, "13:20: `env.A` must be a list, not `a`", None),
+        ("!Select [0, a]", DefinitionError, "17:20: `env.A` must be a list, not `a`", None),
         (
             "{'Fn::Join': ['', [a]], 'Fn::Sub': b}",
             DefinitionError,
-            "13:8: `env.A` must be a text, not a map",
+            "17:8: `env.A` must be a text, not a map",
             "the framework merges this map with the one it generates; set it under "
             "`resources.extensions`, which replaces",
         ),
-        ("!Join x", DefinitionError, "13:8: `env.A` must be a list, not `x`", None),
-        ("!Join [x]", DefinitionError, "13:8: Fn::Join takes a separator and a list", None),
-        ("!Sub [x]", DefinitionError, "13:8: Fn::Sub takes a text, or a text and a map", None),
+        ("!Join x", DefinitionError, "17:8: `env.A` must be a list, not `x`", None),
+        ("!Join [x]", DefinitionError, "17:8: Fn::Join takes a separator and a list", None),
+        ("!Sub [x]", DefinitionError, "17:8: Fn::Sub takes a text, or a text and a map", None),
         (
             "!GetAtt [x]",
             DefinitionError,
-            "13:8: Fn::GetAtt takes a logical id and an attribute",
+            "17:8: Fn::GetAtt takes a logical id and an attribute",
             None,
         ),
-        ("!Ref [x]", DefinitionError, "13:8: `env.A` must be a text, not a list", None),
+        ("!Ref [x]", DefinitionError, "17:8: `env.A` must be a text, not a list", None),
         (
             "!Ref Itself",
             DefinitionError,

@@ -79,7 +79,7 @@ def test_what_is_not_applied_is_reported(load: Load, declare: Declare) -> None:
     )
 
 
-@pytest.mark.parametrize("api", ["!Ref ApiGatewayRestApi", "!Ref Rest", "abc123"])
+@pytest.mark.parametrize("api", ["!Ref ApiGatewayRestApi", "!Ref Rest", "!ImportValue x", "abc123"])
 def test_plans_of_rest_apis_are_passed_over(load: Load, declare: Declare, api: str) -> None:
     text = declare(
         "Rest AWS::ApiGateway::RestApi {Name: rest}",
@@ -120,6 +120,13 @@ def test_plans_of_rest_apis_are_passed_over(load: Load, declare: Declare, api: s
             LINK,
             "14:41: nothing in this service has the logical id `WebsocketApi`",
             "did you mean `WebsocketsApi`?",
+        ),
+        (
+            KEY,
+            PLAN.replace("!Ref Api", "!Ref Appi"),
+            LINK,
+            "14:41: nothing in this service has the logical id `Appi`",
+            "did you mean `Api`?",
         ),
         (
             KEY,

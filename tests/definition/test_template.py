@@ -59,9 +59,8 @@ def test_without_resources_there_is_what_is_generated(
     assert [*read.names()] == ["helloWebsocketsRoute"]
     assert properties(read) == BARE
     (record,) = read.records()
-    assert record == Record(
-        "helloWebsocketsRoute", "AWS::ApiGatewayV2::Route", record.properties, MADE, False
-    )
+    node = GENERATED["helloWebsocketsRoute"]
+    assert record == Record("helloWebsocketsRoute", "AWS::ApiGatewayV2::Route", node, MADE)
 
 
 def test_resources_are_merged_deeply(template: Callable[[str], Template]) -> None:
@@ -71,7 +70,6 @@ custom: {more: {c: 3, d: 4}}
 resources:
   - Resources:
       helloWebsocketsRoute:
-        Condition: Never
         Properties:
           Own: {x: 1}
           List: [b, '${self:custom.more}', z]
@@ -93,13 +91,11 @@ resources:
         "Own": {"x": 1, "y": 2},
     }
     assert properties(read, "Table") == {"A": 1, "B": 2}
-    found = [
-        (each.logical_id, each.type, str(each.place), each.condition) for each in read.records()
-    ]
+    found = [(each.logical_id, each.type, str(each.place)) for each in read.records()]
     assert found == [
-        ("helloWebsocketsRoute", "AWS::ApiGatewayV2::Route", "made:1:1", True),
-        ("Table", "U", "serverless.yml:11:7", False),
-        ("Bare", "V", "serverless.yml:16:7", False),
+        ("helloWebsocketsRoute", "AWS::ApiGatewayV2::Route", "made:1:1"),
+        ("Table", "U", "serverless.yml:10:7"),
+        ("Bare", "V", "serverless.yml:15:7"),
     ]
     assert plain(read.parameter("P")) == {"Default": 1}
     assert read.parameter("Q") is None

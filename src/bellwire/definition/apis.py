@@ -13,11 +13,11 @@ from bellwire.definition.findings import Findings
 from bellwire.definition.functions import Functions
 from bellwire.definition.integrations import IntegrationDraft, read_integration, read_response
 from bellwire.definition.intrinsics import Intrinsics
-from bellwire.definition.keys import read_api_keys
+from bellwire.definition.keys import KEY_TYPES, read_api_keys
 from bellwire.definition.model import ApiKey, IntegrationResponse, Model, Stage, WebSocketApi
 from bellwire.definition.naming import HTTP_API
-from bellwire.definition.nodes import MappingNode, Node, ScalarNode
-from bellwire.definition.properties import Properties
+from bellwire.definition.nodes import MappingNode, Node
+from bellwire.definition.properties import Properties, is_reference
 from bellwire.definition.routes import (
     AuthorizerDraft,
     Parts,
@@ -44,11 +44,6 @@ STAGES = 10
 apigateway-execution-service-websocket-limits-table.html]."""
 
 _V2 = "AWS::ApiGatewayV2::"
-_KEY_TYPES = (
-    "AWS::ApiGateway::ApiKey",
-    "AWS::ApiGateway::UsagePlan",
-    "AWS::ApiGateway::UsagePlanKey",
-)
 _PARTS = (
     *("Route", "RouteResponse", "Integration", "IntegrationResponse"),
     *("Model", "Authorizer", "Stage", "Deployment"),
@@ -75,8 +70,13 @@ class Context(NamedTuple):
 
     def properties(self, record: Record) -> Properties:
         """Return a resource's properties."""
+        found = self.variables.get(record.node, "Properties")
         return Properties(
-            record.properties, record.logical_id, self.variables, self.intrinsics, record.place
+            found or MappingNode({}, record.place),
+            record.logical_id,
+            self.variables,
+            self.intrinsics,
+            record.place,
         )
 
 
@@ -106,7 +106,9 @@ def read_apis(context: Context) -> tuple[WebSocketApi, ...]:
     stages = {each.api_id: each.stages() for each in drafts}
     names = {api_id: [stage.name for stage in found] for api_id, found in stages.items()}
     keys = read_api_keys(
-        [(record.type, context.properties(record)) for record in records], names, context.findings
+        [(r.type, context.properties(r)) for r in records if r.type in KEY_TYPES],
+        names,
+        context.findings,
     )
     apis = [each.api(stages[each.api_id], keys.get(each.api_id, {})) for each in drafts]
     if main not in declared:
@@ -157,7 +159,7 @@ def _assign(
         if kind not in _PARTS or kind == record.type:
             continue
         properties = context.properties(record)
-        if _is_of_http_api(record):
+        if _is_of_http_api(properties):
             continue
         api_id = properties.required("ApiId")
         if api_id in others:
@@ -175,13 +177,10 @@ def _assign(
         declared[api_id].parts[kind].append(properties)
 
 
-def _is_of_http_api(record: Record) -> bool:
+def _is_of_http_api(properties: Properties) -> bool:
     """Tell whether a resource is of the HTTP API that the framework makes of `httpApi` events."""
-    node = record.properties.get("ApiId")
-    if node is None:
-        return record.logical_id.startswith(HTTP_API)
-    reference = node.get("Ref") if isinstance(node, MappingNode) else None
-    return isinstance(reference, ScalarNode) and reference.value == HTTP_API
+    node = properties.node.get("ApiId")
+    return is_reference(node, HTTP_API) if node else properties.name.startswith(HTTP_API)
 
 
 class _Reader:
@@ -347,7 +346,7 @@ def _report(records: list[Record], context: Context) -> None:
             )
         if not _is_read(record.type):
             strangers.setdefault(record.type, record)
-        elif record.condition:
+        elif "Condition" in record.node.entries:
             context.findings.notice(
                 f"the Condition of `{record.logical_id}` is not evaluated here: it counts as true",
                 record.place,
@@ -369,4 +368,4 @@ def _report(records: list[Record], context: Context) -> None:
 
 def _is_read(kind: str) -> bool:
     part = kind.removeprefix(_V2)
-    return kind in _KEY_TYPES or (part != kind and part in ("Api", *_PARTS))
+    return kind in KEY_TYPES or (part != kind and part in ("Api", *_PARTS))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bellwire.definition.naming import WEBSOCKETS_API, make_api_id
 from bellwire.definition.nodes import MappingNode, Node, ScalarNode, value_text
@@ -55,8 +55,8 @@ def _named(name_property: str, arn: str) -> _Kind:
 
 _QUEUE_URL = "https://sqs.{region}.amazonaws.com/{account}/{name}"
 _TOPIC_ARN = "arn:aws:sns:{region}:{account}:{name}"
-_BY_LOGICAL_ID = _Kind("Name", "{id}")
-"""AWS makes up an id for these; here it is the logical one."""
+_API = "AWS::ApiGatewayV2::Api"
+_ENDPOINT = {"ApiEndpoint": "wss://{api_id}.execute-api.{region}.amazonaws.com"}
 
 _KINDS = {
     "AWS::DynamoDB::Table": _named("TableName", "arn:aws:dynamodb:{region}:{account}:table/{name}"),
@@ -76,21 +76,18 @@ _KINDS = {
     "AWS::Lambda::Function": _named(
         "FunctionName", "arn:aws:lambda:{region}:{account}:function:{name}"
     ),
-    "AWS::ApiGatewayV2::Api": _Kind(
-        "Name",
-        "{api_id}",
-        {"ApiId": "{api_id}", "ApiEndpoint": "wss://{api_id}.execute-api.{region}.amazonaws.com"},
-    ),
+    _API: _Kind("Name", "{api_id}", {"ApiId": "{api_id}"}),
     "AWS::ApiGatewayV2::Stage": _Kind("StageName"),
+    # AWS makes up an id for these; here it is the logical one.
+    "AWS::ApiGateway::UsagePlan": _Kind("UsagePlanName", "{id}", {"Id": "{id}"}),
+    "AWS::ApiGateway::ApiKey": _Kind("Name", "{id}", {"APIKeyId": "{id}"}),
     **{
-        f"AWS::ApiGatewayV2::{kind}": _BY_LOGICAL_ID
+        f"AWS::ApiGatewayV2::{kind}": _Kind("Name", "{id}", {f"{kind}Id": "{id}"})
         for kind in (
             *("Route", "RouteResponse", "Integration", "IntegrationResponse"),
             *("Model", "Authorizer", "Deployment"),
         )
     },
-    "AWS::ApiGateway::ApiKey": _BY_LOGICAL_ID,
-    "AWS::ApiGateway::UsagePlan": _BY_LOGICAL_ID,
 }
 
 _MERGED_HINT = (
@@ -240,13 +237,17 @@ class Intrinsics:
         type_node = self._variables.get(node, "Type")
         type_name = value_text(type_node.value) if isinstance(type_node, ScalarNode) else ""
         kind = _KINDS.get(type_name) or _Kind(f"{type_name.rpartition(':')[2]}Name")
-        properties = self._variables.get(node, "Properties")
-        given: Node | None = None
-        if isinstance(properties, MappingNode):
-            given = self._variables.get(properties, kind.name_property)
-        path = f"{name}.{kind.name_property}"
-        own = self.text(given, path) if given else None
+        own = self._property(node, name, kind.name_property)
+        if type_name == _API and self._property(node, name, "ProtocolType") == "WEBSOCKET":
+            kind = replace(kind, attributes={**kind.attributes, **_ENDPOINT})
         return kind, self._fields(name, own or f"{self._names.service}-{self._names.stage}-{name}")
+
+    def _property(self, resource: MappingNode, name: str, key: str) -> str | None:
+        properties = self._variables.get(resource, "Properties")
+        if not isinstance(properties, MappingNode):
+            return None
+        node = self._variables.get(properties, key)
+        return self.text(node, f"{name}.{key}") if node else None
 
     def _fields(self, logical_id: str, name: str) -> dict[str, str]:
         return {

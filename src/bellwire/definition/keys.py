@@ -11,16 +11,20 @@ from typing import TypeAlias
 
 from bellwire.definition.findings import Findings
 from bellwire.definition.model import AccessKeys, ApiKey, Throttle
+from bellwire.definition.naming import REST_API
 from bellwire.definition.nodes import ScalarNode
-from bellwire.definition.properties import Properties
+from bellwire.definition.properties import Properties, is_reference
 from bellwire.definition.suggestion import clipped, did_you_mean
 from bellwire.definition.values import Fields, text_of
-from bellwire.errors import DefinitionError, UnknownKeyError
+from bellwire.errors import DefinitionError, UnknownKeyError, UnsupportedFeatureError
 
 
 _API_KEY = "AWS::ApiGateway::ApiKey"
 _PLAN = "AWS::ApiGateway::UsagePlan"
 _PLAN_KEY = "AWS::ApiGateway::UsagePlanKey"
+KEY_TYPES = (_API_KEY, _PLAN, _PLAN_KEY)
+"""The types of resources that API keys are made of."""
+
 _VALUE_LENGTHS = (20, 128)
 """[docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
 aws-resource-apigateway-apikey.html]"""
@@ -41,13 +45,12 @@ def read_api_keys(
 ) -> _KeysByStage:
     """Return the keys of usage plans by API id, then by stage name.
 
-    `records` are resources with their types, `stages` the names of stages by API id. Plans and
-    keys of REST APIs are passed over. Raises DefinitionError.
+    `records` are resources of KEY_TYPES with their types, `stages` the names of stages by API id.
+    Plans and keys of REST APIs are passed over. Raises DefinitionError.
     """
-    by_type: dict[str, dict[str, Properties]] = {_API_KEY: {}, _PLAN: {}, _PLAN_KEY: {}}
+    by_type: dict[str, dict[str, Properties]] = {kind: {} for kind in KEY_TYPES}
     for kind, properties in records:
-        if kind in by_type:
-            by_type[kind][properties.name] = properties
+        by_type[kind][properties.name] = properties
     keys: _KeysByStage = {api_id: {} for api_id in stages}
     for plan in by_type[_PLAN].values():
         members = _members(plan, stages)
@@ -79,12 +82,13 @@ def _members(plan: Properties, stages: Mapping[str, list[str]]) -> list[tuple[st
 
 
 def _api_id(item: Properties) -> str | None:
+    node = item.node.get("ApiId")
+    if node and is_reference(node, REST_API):
+        return None
     try:
         return item.text("ApiId")
-    except UnknownKeyError as error:
-        if error.hint and "Websocket" in error.hint:
-            raise
-        return None  # such as ApiGatewayRestApi, which the framework makes of `http` events
+    except UnsupportedFeatureError:
+        return None  # Fn::ImportValue and the like: an API of another service
 
 
 def _keys_of(

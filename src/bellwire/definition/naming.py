@@ -9,6 +9,7 @@ WEBSOCKETS_API = "WebsocketsApi"
 WEBSOCKETS_STAGE = "WebsocketsDeploymentStage"
 WEBSOCKETS_DEPLOYMENT = "WebsocketsDeployment"
 HTTP_API = "HttpApi"
+REST_API = "ApiGatewayRestApi"
 """The logical ids that do not depend on the functions. (A deployment's ends in a hash.)"""
 
 _ROUTE_KEY = str.maketrans({"$": "S", "/": "Slash", "-": "Dash", "_": "Underscore", ".": "Period"})

@@ -135,6 +135,12 @@ def is_function(node: Node) -> bool:
     return next(iter(node.entries)) in _FUNCTIONS
 
 
+def is_reference(node: Node, logical_id: str) -> bool:
+    """Tell whether a value is `Ref` of a resource."""
+    target = node.get("Ref") if isinstance(node, MappingNode) else None
+    return isinstance(target, ScalarNode) and target.value == logical_id
+
+
 class _Plainly:
     """One conversion of nodes to what JSON has, bounded: variables may lead in a circle."""
 

@@ -32,9 +32,8 @@ class Record(NamedTuple):
 
     logical_id: str
     type: str
-    properties: MappingNode
+    node: MappingNode
     place: Place
-    condition: bool
 
 
 class Template:
@@ -80,12 +79,8 @@ class Template:
         """Yield the resources that have a type: those of the events, then the user's."""
         for name, node in self._nodes.items():
             kind = self._variables.get(node, "Type")
-            properties = self._variables.get(node, "Properties")
             if isinstance(kind, ScalarNode):
-                if not isinstance(properties, MappingNode):
-                    properties = MappingNode({}, node.place)
-                place, condition = self._places[name], "Condition" in node.entries
-                yield Record(name, value_text(kind.value), properties, place, condition)
+                yield Record(name, value_text(kind.value), node, self._places[name])
 
     def _merge(self, name: str, node: Node) -> None:
         assert isinstance(node, MappingNode), "only maps are in the index"
