@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwire.errors import DefinitionError, Place
-from bellwire.gateway.selection import compile_selection
+from bellwire.gateway.effects import HttpAnswer
+from bellwire.gateway.selection import (
+    compile_pattern,
+    compile_response_selection,
+    compile_selection,
+)
 
 
 PLACE = Place("serverless.yml", 7, 42)
@@ -99,31 +104,30 @@ def test_a_json_bomb_is_taken_as_any_other_message(
     [
         (
             "$request.header.x-api-key",
-            "a route is selected from the message only, not from '$request.header.x-api-key'",
+            "this expression reads the message only, not '$request.header.x-api-key'",
         ),
-        ("$default", "a route is selected from the message only, not from '$default'"),
-        ("${}", "a route is selected from the message only, not from '$'"),
+        ("$default", "this expression reads the message only, not '$default'"),
+        ("${}", "this expression reads the message only, not '$'"),
         (
             "$request.bodys",
-            "'s' in '$request.bodys' is not a JSONPath that can be followed",
+            "'s' in 's' is not a JSONPath that can be followed",
         ),
-        ("$request.body.", "'.' in '$request.body.' is not a JSONPath that can be followed"),
+        ("$request.body.", "'.' in '.' is not a JSONPath that can be followed"),
         (
             "$request.body.a[?(@.b)]",
-            "'[?(@.b)]' in '$request.body.a[?(@.b)]' is not a JSONPath that can be followed",
+            "'[?(@.b)]' in '.a[?(@.b)]' is not a JSONPath that can be followed",
         ),
         (
             "$request.body.a.length()",
-            "'()' in '$request.body.a.length()' is not a JSONPath that can be followed",
+            "'()' in '.a.length()' is not a JSONPath that can be followed",
         ),
         (
             "$request.body..*",
-            "'..*' in '$request.body..*' is not a JSONPath that can be followed",
+            "'..*' in '..*' is not a JSONPath that can be followed",
         ),
         (
             "$request.body.a-$request.body.b",
-            "'$request.body.b' in '$request.body.a-$request.body.b' is not a JSONPath that can be "
-            "followed",
+            "'$request.body.b' in '.a-$request.body.b' is not a JSONPath that can be followed",
         ),
         ("${request.body.action", "'${request.body.action' starts no variable"),
         ("cost: 5 $", "'$' starts no variable"),
@@ -171,3 +175,110 @@ def test_text_without_variables_is_the_route_of_every_message(literal: str, mess
 @given(message=st.text())
 def test_no_message_makes_the_usual_expression_fail(message: str) -> None:
     assert isinstance(compile_selection("$request.body.action")(message), str)
+
+
+expression_like = st.lists(
+    st.sampled_from(
+        ["$", "${", "}", "\\$", "request.body", ".a", "['b']", "[0]", "[*]", "..a", "/"]
+    )
+    | st.text(max_size=3)
+).map("".join)
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+messages = (
+    st.text()
+    | numbers.map(lambda number: f'{{"a":{number},"b":[{number}]}}')
+    | st.integers(1, 100_000).map(lambda depth: '{"a":' * depth + "1" + "}" * depth)
+    | json_values.map(lambda value: orjson.dumps(value).decode())
+)
+
+
+@given(expression=expression_like, message=messages)
+def test_any_text_is_an_expression_or_is_refused_and_no_message_breaks_it(
+    expression: str, message: str
+) -> None:
+    try:
+        select = compile_selection(expression)
+    except DefinitionError:
+        return
+    assert isinstance(select(message), str)
+
+
+ANSWER = HttpAnswer(201, {"x-kind": ["a", "b"], "empty": []}, b"{}")
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("${request.body.action}", "join"),
+        ("$request.body.data.room", "room1234"),
+        ("${integration.response.statuscode}", "201"),
+        ("$integration.response.statuscode", "201"),
+        ("${integration.response.header.X-Kind}", "b"),
+        ("${integration.response.header.Missing}", ""),
+        ("${integration.response.header.empty}", ""),
+        ("${integration.response.multivalueheader.X-Kind}", "[a, b]"),
+        ("${integration.response.multivalueheader.Missing}", "[]"),
+        ("${request.body.action}-${integration.response.statuscode}", "join-201"),
+        ("static", "static"),
+        (r"\$default", "$default"),
+    ],
+)
+def test_a_response_template_is_selected_from_message_and_answer(
+    expression: str, result: str
+) -> None:
+    assert compile_response_selection(expression)(DOCUMENTED, ANSWER) == result
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "$context.routeKey",
+        "${integration.response.body.a}",
+        "${integration.response.header.}",
+        "${integration.response.header.a b}",
+        "${integration.response.statuscodes}",
+        "${request.body.}",
+        "$",
+    ],
+)
+def test_a_response_expression_over_anything_else_is_refused(expression: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        compile_response_selection(expression, PLACE)
+    assert caught.value.place == PLACE
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "matches"),
+    [
+        ("$default", "", True),
+        ("$default", "anything", True),
+        (r"/2\d\d/", "200", True),
+        (r"/2\d\d/", "2000", False),
+        (r"/2\d\d/", "1200", False),
+        ("/.*not found.*/", "user not found here", True),
+        ("/not found/", "user not found here", False),
+        ("/a|b/", "ab", False),
+    ],
+)
+def test_a_pattern_matches_the_whole_text(key: str, text: str, matches: bool) -> None:
+    assert compile_pattern(key)(text) is matches
+
+
+@pytest.mark.parametrize(
+    "key", ["", "200", "/", "//", "/(/", "/a{99999999999999999999}/", "/200", f"/{'a' * 1025}/"]
+)
+def test_a_key_that_is_no_pattern_is_refused_with_its_place(key: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        compile_pattern(key, PLACE)
+    assert caught.value.place == PLACE
+    assert caught.value.hint
+
+
+@given(key=st.text(st.sampled_from("/$()[]{}*+?|\\^-ab09,:=!<>#") | st.characters()))
+def test_any_text_is_a_pattern_or_is_refused(key: str) -> None:
+    try:
+        matches = compile_pattern(f"/{key}/")
+    except DefinitionError:
+        return
+    assert matches("a") in (True, False)
