@@ -1,0 +1,86 @@
+"""Models: JSON schemas (draft 4) that messages are checked against.
+
+docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-request-validation.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+import orjson
+
+from bellwire.errors import DefinitionError, Place, UnsupportedFeatureError
+
+
+Check = Callable[[str], str | None]
+"""Takes a message, returns the first thing that is wrong with it; None where nothing is."""
+
+_NO_JSON = "the message is not JSON"
+_TOO_DEEP = "the message is nested too deeply to be checked"
+_ERROR_CHARACTERS = 1024
+
+
+def compile_model(schema: str, place: Place | None = None) -> Check:
+    """Compile a JSON schema, given as JSON text.
+
+    Raises DefinitionError for what is no JSON, no schema, or leads with `$ref` out of itself:
+    nothing is fetched. Raises UnsupportedFeatureError where the library for it is not installed.
+    """
+    try:
+        from jsonschema_rs import Draft4Validator, ValidationError
+    except ImportError:
+        raise UnsupportedFeatureError(
+            "models need a library that is not installed",
+            place=place,
+            hint="pip install 'bellwire[integrations]'",
+        ) from None
+    document = _parsed(schema, place)
+    try:
+        validator = Draft4Validator(document, retriever=_refuse)
+    except (ValidationError, ValueError) as error:
+        raise DefinitionError(
+            f"a model is not a JSON schema of draft 4: {_sentence(error)}",
+            place=place,
+            hint="what $ref leads to has to be in the schema itself, as #/definitions/NAME",
+        ) from None
+
+    def check(message: str) -> str | None:
+        try:
+            validator.validate(orjson.loads(message))
+        except orjson.JSONDecodeError:
+            return _NO_JSON
+        except ValidationError as error:
+            # It may quote the whole message.
+            return error.message[:_ERROR_CHARACTERS]
+        except ValueError:
+            return _TOO_DEEP
+        return None
+
+    return check
+
+
+def _parsed(schema: str, place: Place | None) -> dict[str, object]:
+    try:
+        document = orjson.loads(schema)
+    except orjson.JSONDecodeError as error:
+        raise DefinitionError(
+            f"the schema of a model is not JSON: {error}",
+            place=place,
+            hint="write a JSON schema of draft 4",
+        ) from None
+    if not isinstance(document, dict):
+        raise DefinitionError(
+            "the schema of a model is not an object",
+            place=place,
+            hint='write a JSON schema of draft 4, like {"type": "object"}',
+        )
+    return document
+
+
+def _refuse(uri: str) -> NoReturn:
+    raise ValueError(f"{uri} is outside of the schema")
+
+
+def _sentence(error: ValueError) -> str:
+    return str(error).partition("\n")[0]
