@@ -328,6 +328,17 @@ def test_a_wrong_template_is_refused(
     assert refuse(declare(resource)) == (kind, f"serverless.yml:{message}", hint)
 
 
+def test_a_wrong_id_of_what_is_generated(refuse: Refuse, declare: Declare) -> None:
+    text = declare("ConnectWebsocketsRoute Route {ApiKeyRequired: true}").replace(
+        "{handler: h.f}", "{handler: h.f, events: [websocket: $connect]}"
+    )
+    assert refuse(text) == (
+        DefinitionError,
+        "serverless.yml:9:5: `ConnectWebsocketsRoute` has no ApiId",
+        "did you mean `SconnectWebsocketsRoute`?",
+    )
+
+
 def test_a_route_is_there_once_in_an_api(refuse: Refuse, load: Load, declare: Declare) -> None:
     first, second = (f"{name} Route {{ApiId: !Ref Api, RouteKey: a}}" for name in "RS")
     text = declare(first, second)

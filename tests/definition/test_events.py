@@ -146,6 +146,18 @@ def test_sql_that_is_no_text_in_the_file_still_has_a_place(
             "indent by two more spaces what belongs to `iot:`",
         ),
         (
+            "- websocket: $connect\n  authorizer: auth",
+            DefinitionError,
+            "8:9: `authorizer` must stand inside `websocket`, not beside it",
+            "write `websocket: {route: …, authorizer: …}`",
+        ),
+        (
+            "- websocket: {route: $connect}\n  authorizer: auth",
+            DefinitionError,
+            "8:9: `authorizer` must stand inside `websocket`, not beside it",
+            "write `websocket: {route: …, authorizer: …}`",
+        ),
+        (
             "- websocket: $connect\n  http: get /",
             DefinitionError,
             "8:9: `functions.my-f_1.events[0]` has more than one key: `websocket` and `http`",

@@ -118,11 +118,12 @@ resources:
     assert properties(read, "Table") == {"A": 1}
 
 
-def test_an_extension_of_nothing_is_refused(template: Callable[[str], Template]) -> None:
+@pytest.mark.parametrize("section", ["Resources", "extensions"])
+def test_a_change_of_nothing_is_refused(template: Callable[[str], Template], section: str) -> None:
     with pytest.raises(UnknownKeyError) as caught:
-        template("resources: {extensions: {heloWebsocketsRoute: {Properties: {}}}}")
+        template(f"resources: {{{section}: {{\n heloWebsocketsRoute: {{Properties: {{}}}}}}}}")
     assert str(caught.value) == (
-        "serverless.yml:1:26: `resources.extensions` changes `heloWebsocketsRoute`, which does not "
+        f"serverless.yml:2:2: `resources.{section}` changes `heloWebsocketsRoute`, which does not "
         "exist"
     )
     assert caught.value.hint == "did you mean `helloWebsocketsRoute`?"

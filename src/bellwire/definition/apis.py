@@ -101,6 +101,10 @@ def read_apis(context: Context) -> tuple[WebSocketApi, ...]:
     records = list(context.template.records())
     _report(records, context)
     declared, others = _declare(records, context)
+    if main not in declared:
+        raise DefinitionError(
+            f"the service has no WebSocket API {clipped(str(main))}", place=context.main.place
+        )
     _assign(records, declared, others, context)
     drafts = [_Reader(each, context) for each in declared.values()]
     stages = {each.api_id: each.stages() for each in drafts}
@@ -111,10 +115,6 @@ def read_apis(context: Context) -> tuple[WebSocketApi, ...]:
         context.findings,
     )
     apis = [each.api(stages[each.api_id], keys.get(each.api_id, {})) for each in drafts]
-    if main not in declared:
-        raise DefinitionError(
-            f"the service has no WebSocket API {clipped(str(main))}", place=context.main.place
-        )
     return tuple(sorted(apis, key=lambda api: api.api_id != main))
 
 
@@ -148,7 +148,7 @@ def _is_websocket(properties: Properties, findings: Findings) -> bool:
 
 
 def _assign(
-    records: Iterable[Record],
+    records: list[Record],
     declared: Mapping[str, _Declared],
     others: set[str],
     context: Context,
@@ -161,20 +161,29 @@ def _assign(
         properties = context.properties(record)
         if _is_of_http_api(properties):
             continue
-        api_id = properties.required("ApiId")
+        api_id = _api_id(properties, records)
         if api_id in others:
             continue
         if api_id not in declared:
-            names = [each.properties.name for each in declared.values()]
             raise UnknownKeyError(
                 f"`{record.logical_id}` belongs to the API {clipped(api_id)}, which this service "
                 "does not have",
                 place=properties.place("ApiId"),
-                hint=did_you_mean(api_id, names) or f"write ApiId: !Ref {names[0]}"
-                if names
-                else None,
+                hint=f"write ApiId: !Ref {next(iter(declared.values())).properties.name}",
             )
         declared[api_id].parts[kind].append(properties)
+
+
+def _api_id(properties: Properties, records: list[Record]) -> str:
+    api_id = properties.text("ApiId")
+    if api_id is None:
+        others = (each.logical_id for each in records if each.logical_id != properties.name)
+        raise DefinitionError(
+            f"`{properties.name}` has no ApiId",
+            place=properties.origin,
+            hint=did_you_mean(properties.name, others),
+        )
+    return api_id
 
 
 def _is_of_http_api(properties: Properties) -> bool:

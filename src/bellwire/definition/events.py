@@ -109,11 +109,14 @@ class _Event:
         first, *others = item.entries
         own = _EVENT_KEYS.get(first, ())
         inside = [key for key in others if key in own or nearest(key, own)]
-        if inside and self._variables.get(item, first) is None:
+        if inside:
+            empty = self._variables.get(item, first) is None
             return DefinitionError(
                 f"{listed(inside)} must stand inside `{first}`, not beside it",
                 place=item.entries[inside[0]].place,
-                hint=f"indent by two more spaces what belongs to `{first}:`",
+                hint=f"indent by two more spaces what belongs to `{first}:`"
+                if empty
+                else f"write `{first}: {{{own[0]}: …, {inside[0]}: …}}`",
             )
         return DefinitionError(
             f"`{self._path}` has more than one key: {listed(item.entries)}",

@@ -44,13 +44,14 @@ class Template:
     ) -> None:
         self._resources = resources
         self._variables = variables
+        self._generated = generated
         self._nodes = dict(generated)
         self._steps = 0
         self._places = {name: node.place for name, node in generated.items()}
         for name, entries in resources.resources.items():
             self._places.setdefault(name, entries[0].place)
             for entry in entries:
-                self._merge(name, entry.node)
+                self._merge(name, entry)
         for name, entries in resources.extensions.items():
             for entry in entries:
                 self._extend(name, entry)
@@ -82,9 +83,12 @@ class Template:
             if isinstance(kind, ScalarNode):
                 yield Record(name, value_text(kind.value), node, self._places[name])
 
-    def _merge(self, name: str, node: Node) -> None:
+    def _merge(self, name: str, entry: Entry) -> None:
+        node = entry.node
         assert isinstance(node, MappingNode), "only maps are in the index"
         under = self._nodes.get(name)
+        if under is None and node.get("Type") is None and name.endswith(_GENERATED_SUFFIXES):
+            raise self._unknown("Resources", name, entry.place)
         self._nodes[name] = self._merged_maps(under, node, 0) if under else node
 
     def _extend(self, name: str, entry: Entry) -> None:
@@ -92,11 +96,7 @@ class Template:
         node = self._nodes.get(name)
         if node is None:
             if name.endswith(_GENERATED_SUFFIXES):
-                raise UnknownKeyError(
-                    f"`resources.extensions` changes {clipped(name)}, which does not exist",
-                    place=entry.place,
-                    hint=did_you_mean(name, self._nodes),
-                )
+                raise self._unknown("extensions", name, entry.place)
             return  # one of the resources that the framework makes and that are not read here
         fields = Fields(entry.node, f"resources.extensions.{name}", self._variables)
         properties = fields.fields("Properties")
@@ -106,6 +106,13 @@ class Template:
             changed = MappingNode({**entries, **properties.node.entries}, node.place)
             whole = {**node.entries, "Properties": Entry(entry.place, changed)}
             self._nodes[name] = MappingNode(whole, node.place)
+
+    def _unknown(self, section: str, name: str, place: Place) -> UnknownKeyError:
+        return UnknownKeyError(
+            f"`resources.{section}` changes {clipped(name)}, which does not exist",
+            place=place,
+            hint=did_you_mean(name, self._generated),
+        )
 
     def _merged(self, under: Node, over: Node, depth: int) -> Node:
         """Merge as lodash, which the framework uses: maps by key, lists by index."""
