@@ -105,7 +105,13 @@ def test_unknown_settings_are_reported(load: Load, declare: Declare) -> None:
         (
             "StageName: s, StageVariables: {a: 'x y'}",
             DefinitionError,
-            "11:72: the stage variable `a` may hold letters, digits and -._~:/?#&=, only",
+            "11:72: the stage variable `a` must be 1 to 2048 letters, digits and -._~:/?#&=,",
+            None,
+        ),
+        (
+            "StageName: s, StageVariables: {a: ''}",
+            DefinitionError,
+            "11:72: the stage variable `a` must be 1 to 2048 letters, digits and -._~:/?#&=,",
             None,
         ),
         (

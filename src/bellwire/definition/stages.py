@@ -29,7 +29,7 @@ apigateway-execution-service-websocket-limits-table.html]"""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]+")
-_VARIABLE_VALUE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]{0,2048}")
+_VARIABLE_VALUE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]{1,2048}")
 _REQUEST_ID = re.compile(r"\$context\.requestId\b|\$\{context\.requestId\}")
 
 
@@ -80,7 +80,7 @@ def _variables(properties: Properties) -> Mapping[str, str]:
             )
         if not _VARIABLE_VALUE.fullmatch(value):
             raise DefinitionError(
-                f"the stage variable `{name}` may hold letters, digits and -._~:/?#&=, only",
+                f"the stage variable `{name}` must be 1 to 2048 letters, digits and -._~:/?#&=,",
                 place=fields.place(name),
             )
     return variables
