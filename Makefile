@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 DEVICES ?= 8
 
-.PHONY: run test check bench lock clean
+.PHONY: run test check bench conformance lock clean
 
 run: $(VENV)/run.stamp ## the bundled application with simulated devices
 	@$(BIN)/bellwire run --simulate $(DEVICES)
@@ -24,12 +24,18 @@ bench: $(VENV)/dev.stamp ## benchmarks, beside their peers
 	@sh tests/tools/setup.sh
 	@$(BIN)/python -m bench
 
+conformance: $(VENV)/dev.stamp ## AWS's requirements one by one, and Autobahn: docs/conformance.md
+	@sh tests/tools/setup.sh peers
+	@sh tests/conformance/autobahn/setup.sh $(BIN)/python
+	@$(BIN)/python -m tests.conformance
+
 lock: $(VENV)/dev.stamp ## bring the lock files up to date with pyproject.toml
 	@$(PIP) install 'uv>=0.9'
 	@sh requirements/lock.sh $(BIN)/uv
 
 clean:
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/tools/node_modules
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/tools/node_modules \
+		tests/conformance/autobahn/.venv
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 	@echo "Setting up $(VENV), once; this takes about half a minute."

@@ -56,31 +56,51 @@ _ID = re.compile(r"(?<=Id\":\")[A-Za-z0-9_-]{15}=(?=\")")
 
 
 def expect(actual: object, expected: object, what: str) -> None:
-    """Raise AssertionError, saying what differs, where the two are not equal."""
-    if actual != expected or type(actual) is bool is not type(expected):
-        raise AssertionError(f"{what}: {'; '.join(_differences(actual, expected))}")
-
-
-def _differences(actual: Any, expected: Any, path: str = "") -> list[str]:
+    """Raise AssertionError where the two are not equal: in a few words, with more in a note."""
+    if actual == expected and not (type(actual) is bool) ^ (type(expected) is bool):
+        return
     if not isinstance(actual, dict) or not isinstance(expected, dict):
-        place = f"`{path}` " if path else ""
-        return [f"{place}{_clipped(actual)} instead of {_clipped(expected)}"]
-    found = [f"no `{path}{key}`" for key in expected if key not in actual]
-    found += [f"an additional `{path}{key}`" for key in actual if key not in expected]
-    for key, value in expected.items():
-        if key in actual and actual[key] != value:
-            found += _differences(
-                actual[key],
-                value,
-                f"{path}{key}." if _both_maps(actual[key], value) else f"{path}{key}",
-            )
-    return found
+        raise AssertionError(f"{what}: {_shown(actual)}, not {_shown(expected)}")
+    lacks, adds, others = _differences(actual, expected)
+    kinds = (("lacks", lacks), ("adds", adds), ("has another", others))
+    words = "; ".join(f"{kind} {_listed(paths)}" for kind, paths in kinds if paths)
+    error = AssertionError(f"{what} {words}")
+    error.add_note(f"{actual!r}\ninstead of\n{expected!r}")
+    raise error
 
 
-def _both_maps(one: object, other: object) -> bool:
-    return isinstance(one, dict) and isinstance(other, dict)
+def _differences(
+    actual: dict[str, Any], expected: dict[str, Any], path: str = ""
+) -> tuple[list[str], list[str], list[str]]:
+    lacks = [path + key for key in expected if key not in actual]
+    adds = [path + key for key in actual if key not in expected]
+    others: list[str] = []
+    for key in expected:
+        if key not in actual or actual[key] == expected[key]:
+            continue
+        if isinstance(actual[key], dict) and isinstance(expected[key], dict):
+            below = _differences(actual[key], expected[key], f"{path}{key}.")
+            for found, more in zip((lacks, adds, others), below, strict=True):
+                found += more
+        else:
+            others.append(path + key)
+    return lacks, adds, others
 
 
-def _clipped(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
+def _listed(paths: list[str]) -> str:
+    shown = ", ".join(f"`{path}`" for path in paths[:3])
+    return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, Like):
+        return repr(value)
+    text = _UUID.sub("…", value if isinstance(value, str) else repr(value))
+    if not text:
+        return "an empty text"
+    return f"`{text}`" if len(text) <= 60 else f"`{text[:59]}…`"
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -31,14 +31,22 @@ def _run(target: Target, check: Check) -> Result:
     lack = target.lacks(check.service)
     if lack is not None:
         return Result("not offered", lack)
+    with Session(target, check.service) as session:
+        words = _outcome(check, session)
+        if not session.service.is_running():
+            return Result("differs", "the server crashes")
+    return Result("ok") if words is None else Result("differs", words)
+
+
+def _outcome(check: Check, session: Session) -> str | None:
+    """Return what differs, in a few words; None where nothing does."""
     try:
-        with Session(target, check.service) as session:
-            check.run(session)
+        check.run(session)
     except (AssertionError, InvalidHandshake, ConnectionClosed) as error:
-        return Result("differs", _words(error))
+        return _words(error)
     except (HTTPException, OSError, BotoCoreError, ClientError, LookupError, ValueError) as error:
-        return Result("differs", _words(error))
-    return Result("ok")
+        return _words(error)
+    return None
 
 
 def _words(error: Exception) -> str:
@@ -51,5 +59,7 @@ def _words(error: Exception) -> str:
             return f"the connection is closed with {error.rcvd.code if error.rcvd else 1006}"
         case ClientError():
             return f"boto3 raises {error.response['Error']['Code']}"
+        case TimeoutError():
+            return "no answer"
         case _:
             return f"{type(error).__name__}"

@@ -27,7 +27,8 @@ START_S = 30.0
 class Launched:
     """Folders and processes of the services that a target has started."""
 
-    def __init__(self) -> None:
+    def __init__(self, services: Path) -> None:
+        self._services = services
         self._root = Path(tempfile.mkdtemp(prefix="conformance-"))
         self._count = 0
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -36,8 +37,9 @@ class Launched:
         """Make a folder of its own for a service, with its files."""
         self._count += 1
         folder = self._root / f"{service}-{self._count}"
-        shutil.copytree(SERVICES / service, folder)
-        shutil.copy(SERVICES / "handler.py", folder)
+        shutil.copytree(self._services / service, folder)
+        if not (folder / "handler.py").exists():
+            shutil.copy(self._services / "handler.py", folder)
         return folder
 
     def run(self, command: list[str], folder: Path) -> subprocess.Popen[bytes]:
@@ -84,17 +86,18 @@ class Bellwire:
 
     name = "Bellwire"
 
-    def __init__(self) -> None:
-        self._launched = Launched()
+    def __init__(self, services: Path = SERVICES) -> None:
+        self._launched = Launched(services)
         self._services: dict[str, Service] = {}
 
     def lacks(self, service: str) -> str | None:
         return None
 
     def start(self, service: str) -> Service:
-        if service not in self._services:
-            self._services[service] = self.start_another(service)
-        return self._services[service]
+        running = self._services.get(service)
+        if running is None or not running.is_running():
+            running = self._services[service] = self.start_another(service)
+        return running
 
     def start_another(self, service: str) -> Service:
         folder = self._launched.folder(service)
@@ -120,6 +123,7 @@ class Bellwire:
             events_file=folder / "events.jsonl",
             log_file=folder / "log.txt",
             stop=stop,
+            is_running=lambda: process.poll() is None,
         )
 
     def stop(self) -> None:
@@ -132,7 +136,7 @@ class ServerlessOffline:
     name = "serverless-offline"
 
     def __init__(self) -> None:
-        self._launched = Launched()
+        self._launched = Launched(SERVICES)
         self._services: dict[str, Service] = {}
 
     @staticmethod
@@ -144,9 +148,10 @@ class ServerlessOffline:
         return first.partition("serverless-offline lacks: ")[2] or None
 
     def start(self, service: str) -> Service:
-        if service not in self._services:
-            self._services[service] = self.start_another(service)
-        return self._services[service]
+        running = self._services.get(service)
+        if running is None or not running.is_running():
+            running = self._services[service] = self.start_another(service)
+        return running
 
     def start_another(self, service: str) -> Service:
         folder = self._launched.folder(service)
@@ -174,6 +179,7 @@ class ServerlessOffline:
             events_file=folder / "events.jsonl",
             log_file=log,
             stop=stop,
+            is_running=lambda: process.poll() is None,
         )
 
     def stop(self) -> None:

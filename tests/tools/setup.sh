@@ -23,11 +23,18 @@ if [ -n "$missing" ]; then
     fi
 fi
 
-if [ ! -x node_modules/.bin/osls ]; then
+# `setup.sh peers` brings serverless-offline too, beside which `make conformance` shows Bellwire.
+omit="--omit=optional"
+wanted="node_modules/.bin/osls"
+if [ "${1:-}" = peers ]; then
+    omit=""
+    wanted="node_modules/serverless-offline/package.json"
+fi
+if [ ! -e "$wanted" ]; then
     if command -v npm >/dev/null 2>&1; then
-        echo "Installing the Serverless Framework (osls) for its test, once."
-        npm ci --silent --no-audit --no-fund
+        echo "Installing the Serverless Framework (osls)${1:+ and serverless-offline}, once."
+        npm ci --silent --no-audit --no-fund $omit
     else
-        echo "Not installed: npm. The test with osls is skipped; to run it, install Node.js 20 or newer."
+        echo "Not installed: npm. What needs osls is skipped; to run it, install Node.js 20 or newer."
     fi
 fi

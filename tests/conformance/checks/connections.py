@@ -50,7 +50,7 @@ def a_post_keeps_a_connection(session: Session) -> None:
     client = session.connect()
     for _ in range(3):
         time.sleep(0.5)
-        expect(session.post(client.id, b"stay").status, 200, "the status of the post")
+        session.post(client.id, b"stay")
         client.receive()
     client.still_works()
 
@@ -71,7 +71,6 @@ def open_for_too_long(session: Session) -> None:
         time.sleep(0.4)
         client.ask({"action": "echo"})
     expect(client.ended(), (1001, "Going away"), "closed with")
-    ended_as(client, 1001, "Going away")
 
 
 @CHAPTER.check("DeleteConnection closes with 1000.", DELETED)

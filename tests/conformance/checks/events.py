@@ -254,6 +254,17 @@ def an_idle_connection(session: Session) -> None:
     ended_as(client, 1001, "Going away")
 
 
+@CHAPTER.check(
+    "Our choice: a connection too old: 1001 and `Going away`.",
+    INTEGRATION_REQUESTS,
+    service="brief",
+)
+def an_old_connection(session: Session) -> None:
+    client = session.connect()
+    client.ended()
+    ended_as(client, 1001, "Going away")
+
+
 @CHAPTER.check("`requestId` and `extendedRequestId` are the same, new with each event.", VARIABLES)
 def request_ids(session: Session) -> None:
     client = session.connect()

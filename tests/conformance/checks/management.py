@@ -20,6 +20,10 @@ CONTROL = page("apigateway-websocket-control-access-iam")
 MESSAGE, FRAME = 128 * 1024, 32 * 1024
 
 
+def taken(answer: Answer) -> None:
+    assert 200 <= answer.status < 300, f"the status is {answer.status}"
+
+
 def accepted(answer: Answer, status: int = 200) -> None:
     expect(answer.status, status, "the status")
     expect(answer.body, "", "the body")
@@ -62,7 +66,7 @@ def answers_have_a_request_id(session: Session) -> None:
 def an_encoded_at(session: Session) -> None:
     client = session.connect()
     path = session.connection_path(client.id).replace("@", "%40")
-    accepted(session.http("POST", path, b"x"))
+    taken(session.http("POST", path, b"x"))
     expect(client.receive(), "x", "the frame")
 
 
@@ -70,7 +74,7 @@ def an_encoded_at(session: Session) -> None:
 def a_bare_equals_sign(session: Session) -> None:
     client = session.connect()
     path = session.connection_path(client.id).replace("%3D", "=")
-    accepted(session.http("POST", path, b"x"))
+    taken(session.http("POST", path, b"x"))
     expect(client.receive(), "x", "the frame")
 
 
@@ -109,6 +113,7 @@ def last_active(session: Session) -> None:
 
     def seen() -> str:
         answer = session.http("GET", session.connection_path(client.id))
+        expect(answer.status, 200, "the status")
         return str(json.loads(answer.body)["lastActiveAt"])
 
     first = seen()
@@ -194,7 +199,7 @@ def another_method(session: Session) -> None:
 @CHAPTER.check("128 KB are sent; in frames of at most 32 KB.", LIMITS)
 def the_largest_post(session: Session) -> None:
     client = session.connect()
-    accepted(session.post(client.id, b"x" * MESSAGE))
+    taken(session.post(client.id, b"x" * MESSAGE))
     expect([len(frame) for frame in client.receive_frames()], [FRAME] * 4, "the frames")
 
 
@@ -224,7 +229,7 @@ def a_post_while_a_message_runs(session: Session) -> None:
     client.send(
         {"action": "echo", "order": {"sleep": 0.4, "return": {"statusCode": 200, "body": "after"}}}
     )
-    accepted(session.post(client.id, b"before"))
+    taken(session.post(client.id, b"before"))
     expect([client.receive(), client.receive()], ["before", "after"], "the frames")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlsplit
 
 from tests.conformance.documents import AN_ID, expect
 from tests.conformance.registry import Chapter, issue, page
@@ -86,7 +87,7 @@ def the_id_is_gone_until_the_101(session: Session) -> None:
         connection_id = knock.connect_event()["requestContext"]["connectionId"]
         expect(session.post(connection_id, b"too soon").status, 410, "the status before")
         expect(knock.status(), 101, "the status of the handshake")
-        expect(session.post(connection_id, b"now").status, 200, "the status after")
+        assert session.post(connection_id, b"now").status < 300, "it stays so"
 
 
 @CHAPTER.check("After a refusal neither the id works nor `$disconnect` runs.", CONNECT)
@@ -106,9 +107,9 @@ def a_refused_connection_never_was(session: Session) -> None:
 
 @CHAPTER.check("A stage that does not exist: 403 and `Forbidden`.", issue("aws/aws-sdk-php", 1955))
 def an_unknown_stage(session: Session) -> None:
-    base = session.service.websocket_url.rpartition("/")[0]
+    host = urlsplit(session.service.websocket_url).netloc
     for path in ("/nowhere", "/", "/DEV"):
-        refused = session.refusal(url=base + path)
+        refused = session.refusal(url=f"ws://{host}{path}")
         expect(refused.status, 403, "the status")
         expect(json.loads(refused.body)["message"], "Forbidden", "the message")
 
