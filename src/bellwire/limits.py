@@ -28,8 +28,23 @@ class Limits:
     """A connection older than this is closed with 1001 [ws]."""
     integration_timeout_ms: int = 29_000
     """Longest a route waits for its function [ws]."""
+    new_connections_per_s: int = 0
+    """New connections a second, of all APIs; more are answered 429. 0: no bound. AWS's is 500 for
+    an account [ws]."""
+    requests_per_s: int = 0
+    """Messages, handshakes and calls of @connections a second, of all APIs; more are answered 429.
+    0: no bound. AWS's is 10 000 for an account [ws]."""
+    requests_burst: int = 5000
+    """How many requests may come at once where `requests_per_s` is set [ws]."""
+    half_open: int = 2000
+    """Sockets that may be in the middle of their request head; more are closed. Ours."""
+    http_answer_bytes: int = 10 * 1024 * 1024
+    """Largest answer of an HTTP integration. Ours: AWS's of other APIs
+    [docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html]."""
+    url_bytes: int = 4096
+    """Longest path and query of a handshake [ws]."""
     request_head_bytes: int = 32 * 1024
-    """Largest request line plus headers. Ours: AWS allows 10 KB plus a URL of 4 KB [ws]."""
+    """Largest request line plus headers. Ours: AWS allows 10 KB of headers [ws]."""
     request_head_timeout_s: float = 10.0
     """A client that has not finished its request head by then is dropped. Ours."""
     close_timeout_s: float = 5.0

@@ -38,7 +38,14 @@ from bellwire.bus.embedded import (
 from bellwire.bus.mqtt import MqttPublisher, wait_accepting
 from bellwire.bus.predecessor import end_predecessor
 from bellwire.bus.subjects import subject_of
-from bellwire.definition import Finding, Service, TopicRule, load_service, sql_position
+from bellwire.definition import (
+    Finding,
+    Service,
+    Stage,
+    TopicRule,
+    load_service,
+    sql_position,
+)
 from bellwire.errors import (
     BadRequestError,
     BusError,
@@ -47,7 +54,7 @@ from bellwire.errors import (
     UnsupportedFeatureError,
 )
 from bellwire.functions.pool import Functions, LogLine, RuntimeSettings
-from bellwire.gateway.api import Api
+from bellwire.gateway.api import Api, apis_of
 from bellwire.gateway.ids import NODE_ID_BYTES, IdSource
 from bellwire.iot.delivery import Delivery
 from bellwire.iot.rules import Rule, compile_rule
@@ -56,6 +63,8 @@ from bellwire.notify.listeners import Listeners
 from bellwire.server.front_door import FrontDoor
 from bellwire.server.http import HttpServer, HttpServices
 from bellwire.server.hub import Hub
+from bellwire.server.metrics import Metrics
+from bellwire.server.outbound import HttpClient
 from bellwire.settings import Settings
 from bellwire.simulation import make_devices, simulate
 
@@ -76,11 +85,11 @@ _CANCEL_AGAIN_S = 0.2
 
 
 class Loaded(NamedTuple):
-    """A service that was read and found good: its model, its rules, its API, and remarks."""
+    """A service that was read and found good: its model, its rules, its APIs, and remarks."""
 
     service: Service
     rules: tuple[Rule, ...]
-    api: Api
+    apis: tuple[Api, ...]
     findings: tuple[Finding, ...]
 
 
@@ -110,7 +119,7 @@ def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
                 "so it is always 'n/a' here"
             )
         findings += [Finding(text, definition.sql_place) for text in texts]
-    return Loaded(service, rules, Api.from_service(service), tuple(findings))
+    return Loaded(service, rules, apis_of(service), tuple(findings))
 
 
 def _compile(definition: TopicRule) -> Rule:
@@ -139,10 +148,13 @@ class Node:
         self._lock: IO[str] | None = None
         self._embedded: EmbeddedServer | None = None
         self._bus = Bus(scope=f"{service.name}--{service.stage}", limits=service.limits)
+        self._http_client = HttpClient(answer_bytes=service.limits.http_answer_bytes)
+        self._token = secrets.token_urlsafe(24)
         self._hub = Hub(
-            loaded.api,
+            loaded.apis,
             self._ids,
             invoke=self._invoke,
+            send_request=self._http_client.send,
             on_close=self._forget,
             now_ms=_now_ms,
             trace_id=_trace_id,
@@ -197,6 +209,22 @@ class Node:
             "node_id": self.node_id,
             "pid": os.getpid(),
         }
+
+    def stage_urls(self) -> list[tuple[Stage, str]]:
+        """Return each stage of each API with its address; the first is the service's own.
+
+        Of stages with the same name all but the first are found by the API's id in the host.
+        """
+        urls: list[tuple[Stage, str]] = []
+        names: set[str] = set()
+        for api in self.service.apis:
+            for stage in api.stages:
+                host = _bracket(_reachable(self.settings.host))
+                if stage.name in names:
+                    host = f"{api.api_id}.localhost"
+                names.add(stage.name)
+                urls.append((stage, f"ws://{host}:{self._port}/{stage.name}"))
+        return urls
 
     @property
     def _port(self) -> int:
@@ -267,6 +295,7 @@ class Node:
             account_id=service.account_id,
             stage=service.stage,
             http_url=self.http_url,
+            token=self._token if service.access_keys.sign_connections else None,
         )
         return Functions(
             service.functions.values(),
@@ -330,12 +359,23 @@ class Node:
             devices=self._listeners.devices,
             is_ready=lambda: self._is_ready,
             pages=console.files(),
+            token=self._token,
+            metrics=self._metrics().text,
         )
         http = self._http = HttpServer(services)
         await http.start()
         assert self._socket is not None
         self._server = await asyncio.get_running_loop().create_server(
             lambda: FrontDoor(self._hub, http.make_protocol), sock=self._socket, backlog=_BACKLOG
+        )
+
+    def _metrics(self) -> Metrics:
+        assert self._functions is not None
+        return Metrics(
+            self._hub,
+            functions=self._functions.statistics,
+            rules=lambda: {each.rule.name: each.statistics() for each in self._deliveries},
+            listeners=self._listeners.statistics,
         )
 
     def _tell_where(self) -> None:
@@ -370,6 +410,7 @@ class Node:
                 last_first.push_async_callback(self._functions.stop, grace_s=1.0)
             if self._http is not None:
                 last_first.push_async_callback(self._http.close)
+            last_first.push_async_callback(self._http_client.close)
             last_first.push_async_callback(self._cancel, self._tasks)
             await self._end_work(grace_s)
 

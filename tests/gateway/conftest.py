@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-from bellwire.gateway.api import Api, Route
+from bellwire.definition.model import AccessKeys
+from bellwire.gateway.api import Account, Api, Route
 from bellwire.gateway.connection import Connection
+from bellwire.gateway.effects import HttpRequest, Invoke, Outcome
 from bellwire.gateway.events import Handshake
+from bellwire.gateway.exchange import Answer, Exchange
 from bellwire.gateway.ids import IdSource
+from bellwire.gateway.integration import LambdaProxy
 from bellwire.gateway.selection import compile_selection
+from bellwire.gateway.throttle import TokenBucket
 from bellwire.limits import Limits
 
 
@@ -20,6 +25,7 @@ NOW_MS = 1_731_324_924_553
 
 MakeApi = Callable[..., Api]
 MakeConnection = Callable[..., Connection]
+Drive = Callable[..., Answer]
 
 
 class Result(NamedTuple):
@@ -30,16 +36,37 @@ class Result(NamedTuple):
 
 
 @pytest.fixture
-def make_api() -> MakeApi:
-    """Give a function that builds an API from route keys and limits; `echo` is two-way."""
+def account() -> Account:
+    """Give an account without bounds and without keys."""
+    free = TokenBucket(None, None)
+    return Account("eu-west-1", "123456789012", free, free, AccessKeys())
 
-    def make(routes: Sequence[str], limits: Limits | None = None, **bounds: float) -> Api:
+
+@pytest.fixture
+def make_api(account: Account) -> MakeApi:
+    """Give a function that builds an API from route keys and limits; `echo` is two-way.
+
+    A route may be given whole; other arguments of Api by their names, and limits by theirs.
+    """
+
+    def make(
+        routes: Sequence[str | Route], *, api: dict[str, Any] | None = None, **bounds: float
+    ) -> Api:
+        limits = replace(Limits(), **bounds)  # type: ignore[arg-type]  # ints too
+        timeout_ms = limits.integration_timeout_ms
+
+        def route(key: str) -> Route:
+            return Route(key, LambdaProxy(f"on_{key.lstrip('$')}", timeout_ms), key == "echo")
+
+        whole = [route(each) if isinstance(each, str) else each for each in routes]
+        given: dict[str, Any] = {
+            "api_id": "abcdef1234",
+            "stage": "dev",
+            "select": compile_selection("$request.body.action"),
+            "account": account,
+        }
         return Api(
-            api_id="abcdef1234",
-            stage="dev",
-            select=compile_selection("$request.body.action"),
-            routes={key: Route(key, f"on_{key.lstrip('$')}", key == "echo") for key in routes},
-            limits=replace(limits or Limits(), **bounds),  # type: ignore[arg-type]  # ints too
+            **given | (api or {}), routes={each.route_key: each for each in whole}, limits=limits
         )
 
     return make
@@ -54,6 +81,7 @@ def ids() -> IdSource:
 def handshake() -> Handshake:
     return Handshake(
         host="localhost:3001",
+        path="/dev",
         query="",
         headers=[("Host", "localhost:3001"), ("Upgrade", "websocket")],
         source_ip="127.0.0.1",
@@ -62,23 +90,47 @@ def handshake() -> Handshake:
 
 
 @pytest.fixture
+def drive() -> Drive:
+    """Give a function that brings an exchange to its end.
+
+    Each piece of work it asks for ends with the next of `results`; what was asked for is kept in
+    `drive.asked`.
+    """
+
+    def run(exchange: Exchange, *results: Any, now_ms: int = NOW_MS) -> Answer:
+        waiting = list(results)
+        step = exchange.advance()
+        run.asked = []  # type: ignore[attr-defined]
+        while isinstance(step, Invoke | HttpRequest):
+            run.asked.append(step)  # type: ignore[attr-defined]
+            step = exchange.advance(Outcome(waiting.pop(0), 1.5, now_ms))
+        assert waiting == [], "more results than pieces of work"
+        return step
+
+    return run
+
+
+@pytest.fixture
 def make_connection(make_api: MakeApi, ids: IdSource, handshake: Handshake) -> MakeConnection:
     """Give a function that makes a connection of a new API, at NOW_MS."""
 
-    def make(routes: Sequence[str] = (), **bounds: float) -> Connection:
-        return Connection(make_api(routes, **bounds), ids, handshake, now_ms=NOW_MS)
+    def make(routes: Sequence[str | Route] = (), **arguments: Any) -> Connection:
+        return Connection(make_api(routes, **arguments), ids, handshake, now_ms=NOW_MS)
 
     return make
 
 
 @pytest.fixture
-def open_connection(make_connection: MakeConnection, handshake: Handshake) -> MakeConnection:
+def open_connection(
+    make_connection: MakeConnection, handshake: Handshake, drive: Drive
+) -> MakeConnection:
     """Give a function that makes a connection and opens it, through `$connect` where it has one."""
 
-    def make(routes: Sequence[str] = (), **bounds: float) -> Connection:
-        connection = make_connection(routes, **bounds)
-        connection.connect(handshake, now_ms=NOW_MS, trace_id="Root=1-0-0")
-        connection.connected(Result(b'{"statusCode":200}'), request_id="r", now_ms=NOW_MS)
+    def make(routes: Sequence[str | Route] = (), **arguments: Any) -> Connection:
+        connection = make_connection(routes, **arguments)
+        exchange = connection.connect(handshake, now_ms=NOW_MS, trace_id="Root=1-0-0")
+        answers = [Result(b'{"statusCode":200}')] if exchange.route is not None else []
+        drive(exchange, *answers)
         return connection
 
     return make

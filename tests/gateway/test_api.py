@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bellwire.definition import model
 from bellwire.errors import DefinitionError, Place
-from bellwire.gateway.api import Api, Route
+from bellwire.gateway.api import Api, apis_of
 from bellwire.limits import Limits
 
 
@@ -47,12 +49,14 @@ def test_without_a_default_route_an_unknown_message_has_none(
     assert make_api(("$connect", "set")).route_of(message) is None
 
 
+PLACE = Place("serverless.yml", 3, 5)
+
+
 def function(key: str) -> model.Integration:
     return model.Integration("AWS_PROXY", function=key)
 
 
-def service(expression: str) -> model.Service:
-    place = Place("serverless.yml", 3, 5)
+def service_of(*apis: model.WebSocketApi, limits: Limits | None = None) -> model.Service:
     return model.Service(
         name="app",
         stage="dev",
@@ -61,39 +65,150 @@ def service(expression: str) -> model.Service:
         directory=Path(),
         file=Path("serverless.yml"),
         functions={},
-        apis=(
-            model.WebSocketApi(
-                api_id="abcdef1234",
-                name="dev-app-websockets",
-                route_selection_expression=expression,
-                route_selection_place=place,
-                stages=(
-                    model.Stage(
-                        "dev",
-                        (
-                            model.Route("$connect", function("connect"), False, place),
-                            model.Route("set", function("set_list"), True, place),
-                        ),
-                    ),
-                ),
-            ),
-        ),
+        apis=apis,
         rules=(),
-        limits=Limits(frame_bytes=1),
+        limits=limits or Limits(),
+    )
+
+
+def api_of(
+    *routes: model.Route,
+    expression: str = "$request.body.do",
+    stage: model.Stage | None = None,
+    **more: Any,
+) -> model.WebSocketApi:
+    return model.WebSocketApi(
+        api_id="abcdef1234",
+        name="dev-app-websockets",
+        route_selection_expression=expression,
+        route_selection_place=PLACE,
+        stages=(stage or model.Stage("dev", routes),),
+        **more,
     )
 
 
 def test_the_api_of_a_service() -> None:
-    api = Api.from_service(service("$request.body.do"))
+    routes = (
+        model.Route("$connect", function("connect"), False, PLACE),
+        model.Route("set", function("set_list"), True, PLACE),
+    )
+    (api,) = apis_of(service_of(api_of(*routes), limits=Limits(frame_bytes=1)))
     assert (api.api_id, api.stage, api.limits) == ("abcdef1234", "dev", Limits(frame_bytes=1))
-    assert api.routes == {
-        "$connect": Route("$connect", "connect", False),
-        "set": Route("set", "set_list", True),
+    assert {key: route.two_way for key, route in api.routes.items()} == {
+        "$connect": False,
+        "set": True,
     }
-    assert api.route_of('{"do":"set"}') == Route("set", "set_list", True)
+    assert api.route_of('{"do":"set"}') is api.routes["set"]
     assert api.route_of('{"action":"set"}') is None
 
 
-def test_a_service_whose_expression_is_wrong_is_refused_at_its_place() -> None:
+def test_each_stage_of_each_api_is_served_for_itself() -> None:
+    route = model.Route("set", function("set_list"), True, PLACE)
+    stages = (
+        model.Stage("one", (route,), variables={"table": "a"}),
+        model.Stage("two", (route,), route_throttles={"set": model.Throttle(1, 1)}),
+    )
+    first = replace(api_of(), stages=stages)
+    second = replace(api_of(route), api_id="other56789")
+    apis = apis_of(service_of(first, second))
+    assert [(api.api_id, api.stage) for api in apis] == [
+        ("abcdef1234", "one"),
+        ("abcdef1234", "two"),
+        ("other56789", "dev"),
+    ]
+    assert apis[0].variables == {"table": "a"}
+    assert [api.routes["set"].throttle.take(0) for api in apis] == [True, True, True]
+    assert [api.routes["set"].throttle.take(0) for api in apis] == [True, False, True]
+    assert apis[0].account is apis[2].account
+
+
+def test_a_default_throttle_is_each_routes_own() -> None:
+    routes = tuple(model.Route(key, function(key), True, PLACE) for key in ("a", "b"))
+    stage = model.Stage("dev", routes, default_throttle=model.Throttle(1, 1))
+    (api,) = apis_of(service_of(api_of(stage=stage)))
+    assert [api.routes[key].throttle.take(0) for key in "aab"] == [True, False, True]
+
+
+def test_the_accounts_quotas_are_off_unless_set() -> None:
+    (free,) = apis_of(service_of(api_of()))
+    assert all(free.account.requests.take(0) for _ in range(20_000))
+    limits = Limits(requests_per_s=1, requests_burst=2, new_connections_per_s=1)
+    (bound,) = apis_of(service_of(api_of(), limits=limits))
+    assert [bound.account.requests.take(0) for _ in range(3)] == [True, True, False]
+    assert [bound.account.connects.take(0) for _ in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("selection", "message", "valid"),
+    [
+        (None, '{"n":1}', True),
+        (None, '{"n":"x"}', False),
+        ("$request.body.kind", '{"n":"x"}', False),
+        ("$request.body.kind", '{"n":"x","kind":"text"}', True),
+        ("$request.body.kind", '{"n":1,"kind":"text"}', False),
+        ("$request.body.kind", '{"n":1,"kind":"unknown"}', True),
+    ],
+)
+def test_messages_are_checked_by_the_model_that_is_selected(
+    selection: str | None, message: str, valid: bool
+) -> None:
+    def of_type(name: str) -> model.Model:
+        return model.Model(name, f'{{"properties": {{"n": {{"type": "{name}"}}}}}}', PLACE)
+
+    models = {"$default": of_type("integer"), "text": of_type("string")}
+    route = model.Route(
+        "set", function("f"), True, PLACE, model_selection=selection, request_models=models
+    )
+    (api,) = apis_of(service_of(api_of(route)))
+    validate = api.routes["set"].validate
+    assert validate is not None
+    assert (validate(message) is None) is valid
+
+
+def test_without_a_model_for_it_a_message_is_refused() -> None:
+    """docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-request-validation.html"""
+    route = model.Route(
+        "set",
+        function("f"),
+        True,
+        PLACE,
+        model_selection="$request.body.kind",
+        request_models={"text": model.Model("text", "{}", PLACE)},
+    )
+    (api,) = apis_of(service_of(api_of(route)))
+    validate = api.routes["set"].validate
+    assert validate is not None
+    assert validate('{"kind":"text"}') is None
+    assert validate('{"kind":"other"}') == "no model of this route is for the message"
+
+
+@pytest.mark.parametrize(
+    "api",
+    [
+        api_of(expression="$request.header.x"),
+        api_of(api_key_selection_expression="$request.querystring.key"),
+        api_of(
+            model.Route(
+                "set",
+                function("f"),
+                True,
+                PLACE,
+                request_models={"$default": model.Model("m", "{", PLACE)},
+            )
+        ),
+        api_of(stage=model.Stage("dev", (), access_log_format="no id", place=PLACE)),
+        api_of(
+            model.Route(
+                "$connect",
+                function("f"),
+                False,
+                PLACE,
+                authorizer=model.Authorizer("a", "f", ("$request.header.x",), PLACE),
+            )
+        ),
+    ],
+    ids=["route selection", "key selection", "schema", "access log", "identity source"],
+)
+def test_what_is_wrong_in_an_api_is_refused_at_its_place(api: model.WebSocketApi) -> None:
     with pytest.raises(DefinitionError, match=r"^serverless\.yml:3:5: "):
-        Api.from_service(service("$request.header.x"))
+        apis_of(service_of(api))

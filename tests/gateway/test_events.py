@@ -67,7 +67,11 @@ def test_the_forwarded_port_is_the_one_the_client_named(host: str, port: str) ->
     context = ConnectionContext("a", "dev", "c", 0, host, "::1", None)
     event = orjson.loads(
         connect_event(
-            context, Handshake(host, "", [], "::1", None), request_id="r", now_ms=0, trace_id="t"
+            context,
+            Handshake(host, "/dev", "", [], "::1", None),
+            request_id="r",
+            now_ms=0,
+            trace_id="t",
         )
     )
     assert event["headers"]["X-Forwarded-Port"] == port
@@ -78,7 +82,11 @@ def test_an_empty_query_string_leaves_no_trace(query: str) -> None:
     context = ConnectionContext("a", "dev", "c", 0, "h", "::1", None)
     event = orjson.loads(
         connect_event(
-            context, Handshake("h", query, [], "::1", None), request_id="r", now_ms=0, trace_id="t"
+            context,
+            Handshake("h", "/dev", query, [], "::1", None),
+            request_id="r",
+            now_ms=0,
+            trace_id="t",
         )
     )
     assert set(event) == {"headers", "multiValueHeaders", "requestContext", "isBase64Encoded"}

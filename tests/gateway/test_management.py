@@ -38,10 +38,16 @@ def test_get_connection_answers_iso_times_with_milliseconds(
 
 
 def test_good_answers() -> None:
-    assert success(200, b"", "r1") == Answer(200, {"x-amzn-RequestId": "r1"}, b"")
-    assert success(204, b"", "r1") == Answer(204, {"x-amzn-RequestId": "r1"}, b"")
+    assert success(200, b"", "r1") == Answer(
+        200, {"x-amzn-RequestId": "r1", "x-amz-apigw-id": "r1"}, b""
+    )
+    assert success(204, b"", "r1") == Answer(
+        204, {"x-amzn-RequestId": "r1", "x-amz-apigw-id": "r1"}, b""
+    )
     assert success(200, b"{}", "r1") == Answer(
-        200, {"x-amzn-RequestId": "r1", "Content-Type": "application/json"}, b"{}"
+        200,
+        {"x-amzn-RequestId": "r1", "x-amz-apigw-id": "r1", "Content-Type": "application/json"},
+        b"{}",
     )
 
 
@@ -74,7 +80,7 @@ def test_good_answers() -> None:
 def test_an_error_names_its_type_in_the_header_that_botocore_reads(
     error: CallerError, status: int, error_type: str, body: bytes
 ) -> None:
-    headers = {"x-amzn-ErrorType": error_type, "x-amzn-RequestId": "r1"}
+    headers = {"x-amzn-ErrorType": error_type, "x-amzn-RequestId": "r1", "x-amz-apigw-id": "r1"}
     if body:
         headers["Content-Type"] = "application/json"
     assert failure(error, "r1") == Answer(status, headers, body)

@@ -3,32 +3,35 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from bellwire.gateway.effects import Reject
 from bellwire.gateway.responses import (
     FORBIDDEN,
     INTERNAL_SERVER_ERROR,
     TIMED_OUT,
     TOO_MANY_REQUESTS,
-    ProxyResponse,
+    Response,
     error_frame,
     parse_proxy_response,
+    rejection,
+    validation_frame,
 )
 
 
 @pytest.mark.parametrize(
     ("document", "response"),
     [
-        ({"statusCode": 200}, ProxyResponse(200, {}, b"")),
-        ({"statusCode": "204"}, ProxyResponse(204, {}, b"")),
-        ({"statusCode": 500, "body": "no"}, ProxyResponse(500, {}, b"no")),
-        ({"statusCode": 200, "body": None, "headers": None}, ProxyResponse(200, {}, b"")),
-        ({"statusCode": 200, "body": "grüße"}, ProxyResponse(200, {}, "grüße".encode())),
+        ({"statusCode": 200}, Response(200, {}, b"")),
+        ({"statusCode": "204"}, Response(204, {}, b"")),
+        ({"statusCode": 500, "body": "no"}, Response(500, {}, b"no")),
+        ({"statusCode": 200, "body": None, "headers": None}, Response(200, {}, b"")),
+        ({"statusCode": 200, "body": "grüße"}, Response(200, {}, "grüße".encode())),
         (
             {"statusCode": 200, "body": "aGk=", "isBase64Encoded": True},
-            ProxyResponse(200, {}, b"hi"),
+            Response(200, {}, b"hi"),
         ),
         (
             {"statusCode": 200, "body": "aGk=", "isBase64Encoded": False},
-            ProxyResponse(200, {}, b"aGk="),
+            Response(200, {}, b"aGk="),
         ),
         (
             {
@@ -36,15 +39,15 @@ from bellwire.gateway.responses import (
                 "headers": {"Sec-WebSocket-Protocol": "chat", "X-Count": 3},
                 "multiValueHeaders": {"X": ["1", "2"]},
             },
-            ProxyResponse(200, {"sec-websocket-protocol": "chat", "x-count": "3"}, b""),
+            Response(200, {"sec-websocket-protocol": "chat", "x-count": "3"}, b""),
         ),
         (
             {"statusCode": 200, "headers": {"A": "x\r\nSet-Cookie: y", "B": "→", "C": "é"}},
-            ProxyResponse(200, {"c": "é"}, b""),
+            Response(200, {"c": "é"}, b""),
         ),
     ],
 )
-def test_a_response_of_the_right_form(document: object, response: ProxyResponse) -> None:
+def test_a_response_of_the_right_form(document: object, response: Response) -> None:
     assert parse_proxy_response(orjson.dumps(document)) == response
 
 
@@ -79,7 +82,40 @@ def test_a_response_of_the_right_form(document: object, response: ProxyResponse)
     ],
 )
 def test_what_api_gateway_calls_malformed(payload: bytes) -> None:
-    assert parse_proxy_response(payload) is None
+    assert isinstance(parse_proxy_response(payload), str)
+
+
+def test_what_is_malformed_is_told_in_a_sentence() -> None:
+    payload = b'{"statusCode":200,"Data":"y","ConnectionId":"x"}'
+    assert parse_proxy_response(payload) == (
+        "it has other keys than body, headers, isBase64Encoded, multiValueHeaders, statusCode: "
+        "ConnectionId, Data"
+    )
+
+
+def test_a_handshake_that_the_gateway_refuses() -> None:
+    made = rejection(429, b"{}", "VNRXVFJOywMF3-Q=")
+    assert made == Reject(
+        429,
+        {
+            "Content-Type": "application/json",
+            "x-amzn-ErrorType": "LimitExceededException",
+            "x-amzn-RequestId": "VNRXVFJOywMF3-Q=",
+            "x-amz-apigw-id": "VNRXVFJOywMF3-Q=",
+        },
+        b"{}",
+    )
+    types = {400: "BadRequestException", 401: "UnauthorizedException", 403: "ForbiddenException"}
+    for status, name in {**types, 502: "InternalServerErrorException"}.items():
+        assert rejection(status, b"", "r").headers["x-amzn-ErrorType"] == name
+
+
+def test_the_frame_of_a_message_its_model_does_not_allow() -> None:
+    made = validation_frame(connection_id="VNRUSeldSwMCIRQ=", message_id="VNRXVFJOywMF3-Q=")
+    assert made == (
+        b'{"message" : "Bad request body", "connectionId": "VNRUSeldSwMCIRQ=", '
+        b'"messageId": "VNRXVFJOywMF3-Q="}'
+    )
 
 
 @pytest.mark.parametrize(

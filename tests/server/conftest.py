@@ -23,13 +23,18 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
 from bellwire.console import StaticFile
-from bellwire.gateway.api import Api, Route
+from bellwire.definition.model import AccessKeys
+from bellwire.gateway.api import Account, Api, Route
 from bellwire.gateway.ids import IdSource
+from bellwire.gateway.integration import LambdaProxy
 from bellwire.gateway.selection import compile_selection
+from bellwire.gateway.throttle import TokenBucket
 from bellwire.limits import Limits
 from bellwire.server.front_door import FrontDoor
 from bellwire.server.http import HttpServer, HttpServices
 from bellwire.server.hub import Hub
+from bellwire.server.metrics import Metrics
+from bellwire.server.outbound import HttpClient
 
 
 class Result(NamedTuple):
@@ -104,6 +109,25 @@ ROUTES = {
 """Route key → function; `echo` is two-way."""
 
 
+def build_api(routes: Sequence[str | Route], limits: Limits, **given: Any) -> Api:
+    """Build an API; a route is one of ROUTES, or whole."""
+    timeout_ms = limits.integration_timeout_ms
+    whole = [
+        Route(each, LambdaProxy(ROUTES[each], timeout_ms), each == "echo")
+        if isinstance(each, str)
+        else each
+        for each in routes
+    ]
+    free = TokenBucket(None, None)
+    usual: dict[str, Any] = {
+        "api_id": "abcdef1234",
+        "stage": "dev",
+        "select": compile_selection("$request.body.action"),
+        "account": Account("eu-west-1", "123456789012", free, free, AccessKeys()),
+    }
+    return Api(**usual | given, routes={each.route_key: each for each in whole}, limits=limits)
+
+
 class Published(NamedTuple):
     topic: str
     payload: bytes
@@ -113,7 +137,9 @@ class Published(NamedTuple):
 class FrontDoorServer:
     """A running front door, and what it told the parts around it."""
 
-    def __init__(self, routes: Sequence[str], limits: Limits) -> None:
+    def __init__(
+        self, routes: Sequence[str | Route], limits: Limits, api: dict[str, Any] | None = None
+    ) -> None:
         self.functions = Functions()
         self.published: list[Published] = []
         self.publish_error: Exception | None = None
@@ -121,22 +147,19 @@ class FrontDoorServer:
         self.is_ready = True
         self.port = 0
         self._raw_clients: list[RawClient] = []
-        api = Api(
-            api_id="abcdef1234",
-            stage="dev",
-            select=compile_selection("$request.body.action"),
-            routes={key: Route(key, ROUTES[key], key == "echo") for key in routes},
-            limits=limits,
-        )
+        self.apis = [build_api(routes, limits, **(api or {}))]
+        self._http_client = HttpClient(answer_bytes=limits.http_answer_bytes)
         ids = IdSource("0a0b0c", sequence=0, clock=time.time)
         self.hub = Hub(
-            api,
+            self.apis,
             ids,
             invoke=self.functions.invoke,
+            send_request=self._http_client.send,
             on_close=self.closed.append,
             now_ms=lambda: time.time_ns() // 1_000_000,
             trace_id=lambda: "Root=1-00000000-000000000000000000000000",
         )
+        metrics = Metrics(self.hub, functions=dict, rules=dict, listeners=self.hub.statistics)
         self._http = HttpServer(
             HttpServices(
                 hub=self.hub,
@@ -150,6 +173,8 @@ class FrontDoorServer:
                     "index.html": StaticFile(b"<h1>hi</h1>", "text/html; charset=utf-8", '"e1"'),
                     "page.css": StaticFile(b"h1 {}", "text/css; charset=utf-8", '"e2"'),
                 },
+                token="token-of-the-functions",
+                metrics=metrics.text,
             )
         )
 
@@ -185,6 +210,7 @@ class FrontDoorServer:
             async with asyncio.timeout(5):
                 await self.hub.close()
             await self._http.close()
+            await self._http_client.close()
 
     # Clients
 
@@ -330,10 +356,13 @@ def serve() -> Serve:
 
     @asynccontextmanager
     async def start(
-        routes: Sequence[str] = tuple(ROUTES), **bounds: float
+        routes: Sequence[str | Route] = tuple(ROUTES),
+        *,
+        api: dict[str, Any] | None = None,
+        **bounds: float,
     ) -> AsyncIterator[FrontDoorServer]:
         limits = replace(Limits(close_timeout_s=0.3), **bounds)  # type: ignore[arg-type]  # ints too
-        server = FrontDoorServer(routes, limits)
+        server = FrontDoorServer(routes, limits, api)
         server.functions.answers["connect"] = lambda call: {"statusCode": 200}
         server.functions.answers["disconnect"] = lambda call: {"statusCode": 200}
         server.functions.answers["echo"] = lambda call: {
@@ -344,6 +373,12 @@ def serve() -> Serve:
             yield server
 
     return start
+
+
+@pytest.fixture
+def make_api() -> Callable[..., Api]:
+    """Give `build_api`."""
+    return build_api
 
 
 @pytest.fixture

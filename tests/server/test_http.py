@@ -10,7 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed
 
+from bellwire.definition.model import AccessKeys
 from bellwire.errors import BadRequestError, BusError, PayloadTooLargeError, TooManyRequestsError
+from bellwire.gateway.api import Account, Api
+from bellwire.gateway.throttle import TokenBucket
 
 
 if TYPE_CHECKING:
@@ -454,3 +457,107 @@ def test_a_bug_is_a_500_and_the_server_lives_on(
 
     run(main())
     assert any("a bug" in (record.exc_text or "") for record in caplog.records)
+
+
+# @connections, signed and bounded
+
+
+SIGNED = AccessKeys({"test": "test"}, sign_connections=True)
+
+
+def account_of(keys: AccessKeys = SIGNED, **buckets: TokenBucket) -> Account:
+    free = {"connects": TokenBucket(None, None), "requests": TokenBucket(None, None)}
+    return Account("eu-west-1", "123456789012", **free | buckets, access_keys=keys)
+
+
+def test_where_signatures_are_asked_for_boto3_with_the_key_may_post(
+    run: Run, serve: Serve, aws_client: AwsClient
+) -> None:
+    async def main() -> None:
+        async with serve(api={"account": account_of()}) as server:
+            client, connection_id = await server.connect_with_id()
+            aws = aws_client("apigatewaymanagementapi", f"{server.http_url}/dev")
+            await in_thread(aws.post_to_connection, ConnectionId=connection_id, Data="hi")
+            assert await client.recv() == "hi"
+            await client.close()
+
+    run(main())
+
+
+def test_where_signatures_are_asked_for_nobody_else_may(
+    run: Run, serve: Serve, aws_client: AwsClient
+) -> None:
+    async def main() -> None:
+        other = account_of(AccessKeys({"test": "another"}, sign_connections=True))
+        async with serve(api={"account": other}) as server:
+            client, connection_id = await server.connect_with_id()
+            aws = aws_client("apigatewaymanagementapi", f"{server.http_url}/dev")
+            with pytest.raises(ClientError) as caught:
+                await in_thread(aws.post_to_connection, ConnectionId=connection_id, Data="hi")
+            assert caught.value.response["Error"]["Code"] == "InvalidSignatureException"
+            path = f"/dev/@connections/{connection_id}"
+            unsigned = await server.request("POST", path, b"hi")
+            assert unsigned.status == 403
+            assert unsigned.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+            forged = await server.request("POST", path, b"hi", X_Bellwire_Token="")
+            assert forged.status == 403
+            own = await server.request(
+                "POST", path, b"hi", X_Bellwire_Token="token-of-the-functions"
+            )
+            assert own.status == 200
+            assert await client.recv() == "hi"
+            await client.close()
+
+    run(main())
+
+
+def test_calls_beyond_the_accounts_rate_are_429(
+    run: Run, serve: Serve, aws_client: AwsClient
+) -> None:
+    async def main() -> None:
+        account = account_of(AccessKeys(), requests=TokenBucket(1, 2))
+        async with serve(["$connect"], api={"account": account}) as server:
+            client, connection_id = await server.connect_with_id()
+            aws = aws_client("apigatewaymanagementapi", f"{server.http_url}/dev")
+            await in_thread(aws.get_connection, ConnectionId=connection_id)
+            with pytest.raises(aws.exceptions.LimitExceededException):
+                await in_thread(aws.get_connection, ConnectionId=connection_id)
+            await client.close()
+
+    run(main())
+
+
+# Several stages and APIs
+
+
+def test_stages_are_told_apart_by_path_and_apis_by_host(
+    run: Run, serve: Serve, make_api: Callable[..., Api]
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            one = server.apis[0]
+            server.apis += [
+                make_api(["$connect"], one.limits, stage="prod", variables={"table": "big"}),
+                make_api(["$connect"], one.limits, api_id="other56789"),
+            ]
+            port = server.port
+            for host, expected in (
+                ("127.0.0.1", ("abcdef1234", "dev")),
+                ("127.0.0.1", ("abcdef1234", "prod")),
+                ("other56789.localhost", ("other56789", "dev")),
+            ):
+                url = f"ws://{host}:{port}/{expected[1]}"
+                client = await server.connect(url=url, host="127.0.0.1", port=port)
+                call = server.functions.of("connect")[-1]
+                assert (call.context["apiId"], call.context["stage"]) == expected
+                variables = {"table": "big"} if expected[1] == "prod" else None
+                assert call.event.get("stageVariables") == variables
+                connection_id = call.context["connectionId"]
+                stage, wrong = ("prod", "dev") if expected[1] == "prod" else ("dev", "prod")
+                found = await server.request("GET", f"/{stage}/@connections/{connection_id}")
+                assert found.status == 200
+                gone = await server.request("GET", f"/{wrong}/@connections/{connection_id}")
+                assert gone.status == 410
+                await client.close()
+
+    run(main())

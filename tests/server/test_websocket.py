@@ -147,11 +147,8 @@ def test_a_path_that_is_no_stage_is_forbidden(run: Run, serve: Serve, path: str)
                 await server.connect(url=f"ws://127.0.0.1:{server.port}{path}")
             response = caught.value.response
             assert response.status_code == 403
-            document = orjson.loads(response.body)
-            assert response.body == (
-                b'{"message": "Forbidden", "connectionId":"%b", "requestId":"%b"}'
-                % (document["connectionId"].encode(), document["requestId"].encode())
-            )
+            # Seen on AWS in github.com/aws/aws-sdk-php/issues/1955.
+            assert response.body == b'{"message":"Forbidden"}'
             assert response.headers["x-amzn-ErrorType"] == "ForbiddenException"
         assert server.functions.calls == []
 

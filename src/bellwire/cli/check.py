@@ -27,7 +27,7 @@ def check(
     service = loaded.service
     counted = (
         _count(len(service.functions), "function"),
-        _count(len(service.api.stages[0].routes), "route"),
+        _count(sum(len(stage.routes) for api in service.apis for stage in api.stages), "route"),
         _count(len(service.rules), "rule"),
     )
     print(f"{service.file}: ok: {', '.join(counted)}")

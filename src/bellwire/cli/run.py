@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -53,6 +54,7 @@ def run(
     from bellwire import node  # what it imports takes a moment; the other commands need none of it
 
     configure_logging()
+    _allow_many_files()
     settings = Settings(
         directory=directory or Path(),
         host=host,
@@ -79,6 +81,13 @@ def tell_findings(loaded: Loaded) -> None:
         place = f"{finding.place}: " if finding.place else ""
         hint = f" ({finding.hint})" if finding.hint else ""
         print(f"note: {place}{finding.message}{hint}", file=sys.stderr)
+
+
+def _allow_many_files() -> None:
+    """Raise the bound on open files to what this user may have: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS allows less than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -125,7 +134,7 @@ def _tell(node: Node) -> None:
     table = Table.grid(padding=(0, 2))
     addresses = node.addresses
     for name, address in (
-        ("WebSocket", addresses["websocket_url"]),
+        *(("WebSocket", url) for _, url in node.stage_urls()),
         ("MQTT", addresses["mqtt_url"]),
         ("Page", f"{addresses['http_url']}/"),
     ):
@@ -156,9 +165,13 @@ def _tell_routes(console: Console, node: Node) -> None:
     from rich.table import Table
 
     routes = Table.grid(padding=(0, 2))
-    for route in node.service.api.stages[0].routes:
-        replies = "replies" if route.two_way else ""
-        routes.add_row("  Route", escape(route.route_key), "→", escape(_target(route)), replies)
+    several = len(node.stage_urls()) > 1
+    for stage, url in node.stage_urls():
+        for route in stage.routes:
+            replies = "replies" if route.two_way else ""
+            where = url.partition("//")[2] if several else ""
+            cells = ("  Route", route.route_key, "→", _target(route), replies, where)
+            routes.add_row(*map(escape, cells))
     console.print()
     console.print(routes)
     for rule in node.service.rules:

@@ -28,12 +28,17 @@ EVENTS = (
     "before-send.iot-data-plane",
     "before-send.lambda",
 )
+_TOKEN_HEADER = "X-Bellwire-Token"
 _CONNECTIONS = ("/@connections", "/%40connections")
 
 
-def install(*, http_url: str, stage: str) -> None:
-    """Have botocore, once imported, send to the node at `http_url` (no trailing slash)."""
-    redirect = Redirect(http_url=http_url, stage=stage)
+def install(*, http_url: str, stage: str, token: str | None = None) -> None:
+    """Have botocore, once imported, send to the node at `http_url` (no trailing slash).
+
+    Where the node asks for signatures, `token` stands for that of its own functions: what they
+    signed was for another host.
+    """
+    redirect = Redirect(http_url=http_url, stage=stage, token=token)
 
     def register(module: ModuleType) -> None:
         handlers: list[tuple[str, Redirect]] = vars(module)["BUILTIN_HANDLERS"]
@@ -63,9 +68,10 @@ class Redirect:
     sent from here, without one.
     """
 
-    def __init__(self, *, http_url: str, stage: str) -> None:
+    def __init__(self, *, http_url: str, stage: str, token: str | None = None) -> None:
         self._http_url = http_url
         self._stage = stage
+        self._token = token
         self._direct: URLLib3Session | None = None
 
     def __call__(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
@@ -73,6 +79,8 @@ class Redirect:
         from urllib.request import getproxies
 
         request.url = node_url(request.url, http_url=self._http_url, stage=self._stage)
+        if self._token is not None:
+            request.headers[_TOKEN_HEADER] = self._token
         if "http" not in getproxies():
             return None
         return self._session().send(request)

@@ -17,7 +17,8 @@ class RuntimeSettings:
     """What all functions of a node have in common.
 
     `directory` is the folder of serverless.yml, `http_url` where the node listens, without a
-    trailing slash. `environment` are the variables to pick from; None means the node's own.
+    trailing slash. `token` is what functions show where @connections asks for a signature.
+    `environment` are the variables to pick from; None means the node's own.
     """
 
     directory: Path
@@ -25,12 +26,15 @@ class RuntimeSettings:
     account_id: str
     stage: str
     http_url: str
+    token: str | None = None
     environment: Mapping[str, str] | None = None
 
 
 HTTP_URL = "BELLWIRE_HTTP_URL"
 STAGE = "BELLWIRE_STAGE"
-"""Ours: where the node listens, for the boto3 hook in the function's process."""
+TOKEN = "BELLWIRE_TOKEN"
+"""Ours: where the node listens and what it asks for, for the boto3 hook in the function's
+process."""
 
 _PASSED = frozenset(
     {
@@ -104,6 +108,8 @@ def make_variables(
         }
     variables.setdefault("TZ", ":UTC")
     variables.setdefault("LANG", "en_US.UTF-8")
+    if runtime.token is not None:
+        variables[TOKEN] = runtime.token
     return variables | {
         "_HANDLER": function.handler,
         "AWS_REGION": runtime.region,

@@ -192,7 +192,11 @@ def main() -> None:
         os.set_inheritable(fd, False)
     sys.argv[1:] = [launch.handler]
     sys.path.insert(0, launch.directory)
-    boto.install(http_url=os.environ["BELLWIRE_HTTP_URL"], stage=os.environ["BELLWIRE_STAGE"])
+    boto.install(
+        http_url=os.environ["BELLWIRE_HTTP_URL"],
+        stage=os.environ["BELLWIRE_STAGE"],
+        token=os.environ.get("BELLWIRE_TOKEN"),
+    )
     runtime = Runtime(launch)
     handler = runtime.load()
     if handler is None:

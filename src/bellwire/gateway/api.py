@@ -1,31 +1,91 @@
-"""The WebSocket API of a service, ready to route: one table, one selection expression.
+"""A stage of a WebSocket API, ready to serve: routes, who may come in, how much, and its counters.
 
 docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html
+docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-protect.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bellwire.definition.model import Service
+from bellwire.definition import model
+from bellwire.errors import CallerError, DefinitionError
+from bellwire.gateway import responses
+from bellwire.gateway.access_log import compile_access_log
+from bellwire.gateway.authorization import (
+    IdentitySources,
+    compile_identity_sources,
+    method_arn,
+)
+from bellwire.gateway.events import Handshake
+from bellwire.gateway.exchange import Exchange, Lookup
+from bellwire.gateway.integration import Integration, compile_integration
+from bellwire.gateway.metrics import RouteMetrics
+from bellwire.gateway.models import compile_model
+from bellwire.gateway.refusal import Refused
 from bellwire.gateway.selection import Select, compile_selection
+from bellwire.gateway.signature import SignedRequest, verify_signature
+from bellwire.gateway.throttle import TokenBucket
 from bellwire.limits import Limits
 
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 
+Validate = Callable[[str], str | None]
+"""Takes a message, returns what is wrong with it."""
+AccessLog = Callable[[Lookup], str]
 
-class Route(NamedTuple):
-    """A route and the function behind it; `two_way` where the function's body is sent back."""
+_KEY_IN_HEADER = "$request.header.x-api-key"
+_KEY_FROM_AUTHORIZER = "$context.authorizer.usageIdentifierKey"
+_NO_MODEL = "no model of this route is for the message"
+
+
+class Authorizer(NamedTuple):
+    """A Lambda authorizer, ready to ask; `gives_key` where its answer names the API key."""
+
+    function: str
+    sources: IdentitySources
+    method_arn: str
+    gives_key: bool
+
+
+@dataclass(slots=True)
+class Route:
+    """A route, ready to serve. `two_way`: what its integration answers is sent to the client."""
 
     route_key: str
-    function: str
-    two_way: bool
+    integration: Integration | None
+    two_way: bool = False
+    validate: Validate | None = None
+    authorizer: Authorizer | None = None
+    is_signed: bool = False
+    needs_key: bool = False
+    required_parameters: Sequence[str] = ()
+    throttle: TokenBucket = field(default_factory=lambda: TokenBucket(None, None))
+    metrics: RouteMetrics = field(default_factory=RouteMetrics)
+
+
+class Account(NamedTuple):
+    """What all APIs of a node share, as those of an AWS account do."""
+
+    region: str
+    account_id: str
+    connects: TokenBucket
+    requests: TokenBucket
+    access_keys: model.AccessKeys
+
+
+class _Key(NamedTuple):
+    name: str
+    value: bytes
+    usage: TokenBucket
 
 
 class Api:
-    """One API with its stage: answers which route a message takes."""
+    """One stage of one API."""
 
     def __init__(
         self,
@@ -35,37 +95,211 @@ class Api:
         select: Select,
         routes: Mapping[str, Route],
         limits: Limits,
+        account: Account,
+        variables: Mapping[str, str] | None = None,
+        access_log: AccessLog | None = None,
+        keys: Sequence[model.ApiKey] = (),
+        keys_from_authorizer: bool = False,
     ) -> None:
         self.api_id = api_id
         self.stage = stage
         self.limits = limits
+        self.account = account
         self.routes = routes
+        self.variables = variables or {}
+        self.access_log = access_log
+        self.unrouted = RouteMetrics()
+        self.messages_out = 0
+        self.keys_from_authorizer = keys_from_authorizer
         self._select = select
+        self._keys = [_Key(key.name, key.value.encode(), _bucket(key.throttle)) for key in keys]
         # A message cannot reach `$connect` or `$disconnect` by naming it. AWS does not say;
         # this is our choice.
         self._by_message = {
             key: route for key, route in routes.items() if key not in (CONNECT, DISCONNECT)
         }
 
-    @classmethod
-    def from_service(cls, service: Service) -> Api:
-        """Build the API of a service; DefinitionError where its expression is wrong."""
-        api = service.api
-        return cls(
-            api_id=api.api_id,
-            stage=service.stage,
-            select=compile_selection(api.route_selection_expression, api.route_selection_place),
-            routes={
-                route.route_key: Route(
-                    route.route_key,
-                    (route.integration and route.integration.function) or "",
-                    route.two_way,
-                )
-                for route in api.stages[0].routes
-            },
-            limits=service.limits,
-        )
-
     def route_of(self, message: str) -> Route | None:
         """Return the route of a message: the one it names, else `$default`, else None."""
         return self._by_message.get(self._select(message)) or self._by_message.get(DEFAULT)
+
+    def metrics_of(self, route: Route | None) -> RouteMetrics:
+        """Return the counters of a route; those of no route have a place of their own."""
+        return self.unrouted if route is None else route.metrics
+
+    # How much: each raises Refused
+
+    def admit_connection(self, now_ms: int) -> None:
+        """Take one of the account's new connections."""
+        if not self.account.connects.take(now_ms):
+            raise Refused(429, responses.TOO_MANY_REQUESTS)
+
+    def admit_route(self, route: Route, now_ms: int) -> None:
+        """Take one request from what the route and the account allow."""
+        if not route.throttle.take(now_ms):
+            raise Refused(429, responses.TOO_MANY_REQUESTS)
+        if not self.account.requests.take(now_ms):
+            raise Refused(429, responses.TOO_MANY_REQUESTS)
+
+    def admit_message(self, exchange: Exchange) -> None:
+        """Take one message from what usage plan, route and account allow."""
+        assert exchange.route is not None
+        if exchange.usage is not None and not exchange.usage.take(exchange.time_ms):
+            raise Refused(429, responses.TOO_MANY_REQUESTS)
+        self.admit_route(exchange.route, exchange.time_ms)
+
+    # Who: each raises Refused
+
+    def check_key(self, given: str, now_ms: int) -> tuple[Mapping[str, str], TokenBucket]:
+        """Return whose API key this is, as members of `identity`, and its usage plan's bound."""
+        value = given.encode()
+        found = None
+        for key in self._keys:
+            if hmac.compare_digest(key.value, value):
+                found = key
+        if found is None:
+            raise Refused(403, responses.FORBIDDEN, reason="no such API key")
+        if not found.usage.take(now_ms):
+            raise Refused(429, responses.TOO_MANY_REQUESTS)
+        return {"apiKey": given, "apiKeyId": found.name}, found.usage
+
+    def verify_caller(self, handshake: Handshake, now_ms: int) -> Mapping[str, str]:
+        """Return who signed a handshake, as members of `identity`.
+
+        docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
+        """
+        account = self.account
+        request = SignedRequest("GET", handshake.path, handshake.query, handshake.headers, b"")
+        try:
+            key_id = verify_signature(
+                request,
+                secret_of=account.access_keys.secrets.get,
+                region=account.region,
+                now_ms=now_ms,
+            )
+        except CallerError as error:
+            raise Refused(403, responses.FORBIDDEN, reason=error.message) from None
+        return {
+            "accountId": account.account_id,
+            "accessKey": key_id,
+            "caller": key_id,
+            "user": key_id,
+            "userArn": f"arn:aws:iam::{account.account_id}:user/{key_id}",
+        }
+
+
+def apis_of(service: model.Service) -> tuple[Api, ...]:
+    """Make all stages of all APIs of a service ready; the first is the service's own.
+
+    Raises DefinitionError for an expression, a template or a schema that is wrong.
+    """
+    limits = service.limits
+    account = Account(
+        service.region,
+        service.account_id,
+        connects=_off_at_zero(limits.new_connections_per_s, limits.new_connections_per_s),
+        requests=_off_at_zero(limits.requests_per_s, limits.requests_burst),
+        access_keys=service.access_keys,
+    )
+    return tuple(
+        _stage(api, stage, limits, account) for api in service.apis for stage in api.stages
+    )
+
+
+def _off_at_zero(rate: int, burst: int) -> TokenBucket:
+    return TokenBucket(rate, burst) if rate else TokenBucket(None, None)
+
+
+def _bucket(throttle: model.Throttle) -> TokenBucket:
+    return TokenBucket(throttle.rate_per_s, throttle.burst)
+
+
+def _stage(api: model.WebSocketApi, stage: model.Stage, limits: Limits, account: Account) -> Api:
+    arn = method_arn(
+        region=account.region,
+        account_id=account.account_id,
+        api_id=api.api_id,
+        stage=stage.name,
+        route_key=CONNECT,
+    )
+    keys_from_authorizer = _key_source(api) == _KEY_FROM_AUTHORIZER
+    log = stage.access_log_format
+    return Api(
+        api_id=api.api_id,
+        stage=stage.name,
+        select=compile_selection(api.route_selection_expression, api.route_selection_place),
+        routes={
+            route.route_key: _route(route, stage, limits, arn, keys_from_authorizer)
+            for route in stage.routes
+        },
+        limits=limits,
+        account=account,
+        variables=stage.variables,
+        access_log=compile_access_log(log, stage.place) if log is not None else None,
+        keys=api.api_keys.get(stage.name, ()),
+        keys_from_authorizer=keys_from_authorizer,
+    )
+
+
+def _key_source(api: model.WebSocketApi) -> str:
+    source = api.api_key_selection_expression
+    if source not in (_KEY_IN_HEADER, _KEY_FROM_AUTHORIZER):
+        raise DefinitionError(
+            f"an API key is taken from {_KEY_IN_HEADER} or from {_KEY_FROM_AUTHORIZER}, "
+            f"not from '{source}'",
+            place=api.route_selection_place,
+        )
+    return source
+
+
+def _route(
+    route: model.Route, stage: model.Stage, limits: Limits, arn: str, keys_from_authorizer: bool
+) -> Route:
+    integration = route.integration
+    throttle = stage.route_throttles.get(route.route_key, stage.default_throttle)
+    return Route(
+        route_key=route.route_key,
+        integration=compile_integration(integration, limits) if integration else None,
+        two_way=route.two_way,
+        validate=_validation(route),
+        authorizer=_authorizer(route, arn, keys_from_authorizer),
+        is_signed=route.authorization == "AWS_IAM" and route.route_key == CONNECT,
+        needs_key=route.api_key_required,
+        required_parameters=[
+            name for name, required in route.request_parameters.items() if required
+        ],
+        throttle=_bucket(throttle),
+    )
+
+
+def _authorizer(route: model.Route, arn: str, keys_from_authorizer: bool) -> Authorizer | None:
+    authorizer = route.authorizer
+    if authorizer is None:
+        return None
+    return Authorizer(
+        authorizer.function,
+        compile_identity_sources(authorizer.identity_sources, authorizer.place),
+        arn,
+        gives_key=route.api_key_required and keys_from_authorizer,
+    )
+
+
+def _validation(route: model.Route) -> Validate | None:
+    """Return the check of a route's messages.
+
+    docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-request-validation.html
+    """
+    if not route.request_models:
+        return None
+    models = {
+        key: compile_model(each.schema, each.place) for key, each in route.request_models.items()
+    }
+    if route.model_selection is None:
+        return models.get(DEFAULT)
+    select = compile_selection(route.model_selection, route.place)
+
+    def validate(message: str) -> str | None:
+        check = models.get(select(message)) or models.get(DEFAULT)
+        return _NO_MODEL if check is None else check(message)
+
+    return validate

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
+
+from bellwire.errors import CallerError
 
 
 class Invoke(NamedTuple):
-    """Run a function with this event (JSON); give its result back with the same `request_id`.
+    """Run a function with this event (JSON) and go on with its result.
 
-    If it takes longer than `timeout_ms`, give back None instead of a result.
+    If it takes longer than `timeout_ms`, go on without one.
     """
 
     function: str
@@ -19,9 +21,9 @@ class Invoke(NamedTuple):
 
 
 class HttpRequest(NamedTuple):
-    """Send this request to an HTTP endpoint and give its answer back.
+    """Send this request to an HTTP endpoint and go on with its answer.
 
-    If it takes longer than `timeout_ms`, give back None instead of an answer.
+    If it takes longer than `timeout_ms`, go on without one.
     """
 
     method: str
@@ -47,7 +49,7 @@ class Accept(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """Answer the handshake with this status and JSON body."""
+    """Answer the handshake with this status, these headers and this body."""
 
     status: int
     headers: Mapping[str, str]
@@ -82,3 +84,18 @@ class IntegrationResult(Protocol):
     @property
     def error(self) -> str | None:
         """None, or the kind of function error."""
+
+
+Work: TypeAlias = Invoke | HttpRequest
+"""What takes time: the shell does it and goes on with its outcome."""
+
+
+class Outcome(NamedTuple):
+    """How a piece of work ended.
+
+    `result` is None where it took too long, a CallerError where it could not be done.
+    """
+
+    result: IntegrationResult | HttpAnswer | CallerError | None
+    latency_ms: float
+    now_ms: int

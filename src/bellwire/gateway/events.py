@@ -1,12 +1,15 @@
-"""The three events a function gets: CONNECT, MESSAGE, DISCONNECT.
+"""The events a function gets: CONNECT, MESSAGE, DISCONNECT, and that of an authorizer.
 
 docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html
+docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -20,19 +23,41 @@ _HOP_BY_HOP = frozenset({"connection", "upgrade", "content-length"})
 class Handshake(NamedTuple):
     """What the client's upgrade request said.
 
-    `query` is the raw query string; `headers` are (name, value) pairs as they came; `host` is
-    the name the client used, with the port where it gave one.
+    `path` and `query` are as they came; `headers` are (name, value) pairs, also as they came;
+    `host` is the name the client used, with the port where it gave one.
     """
 
     host: str
+    path: str
     query: str
     headers: Sequence[tuple[str, str]]
     source_ip: str
     user_agent: str | None
 
+    def headers_by_name(self) -> dict[str, list[str]]:
+        """Return the values of each header by its name in lower case."""
+        folded: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            folded.setdefault(name.lower(), []).append(value)
+        return folded
+
+    def query_by_name(self) -> dict[str, list[str]]:
+        """Return the values of each query parameter by its name."""
+        multi: dict[str, list[str]] = {}
+        for name, value in parse_qsl(self.query, keep_blank_values=True):
+            multi.setdefault(name, []).append(value)
+        return multi
+
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 class ConnectionContext(NamedTuple):
-    """What every event of one connection repeats."""
+    """What every event of one connection repeats.
+
+    `caller` is who signed the handshake (AWS_IAM) or which API key it had, as members of
+    `identity`; `authorizer` what the Lambda authorizer said, None without one.
+    """
 
     api_id: str
     stage: str
@@ -41,25 +66,54 @@ class ConnectionContext(NamedTuple):
     domain_name: str
     source_ip: str
     user_agent: str | None
+    stage_variables: Mapping[str, str] = _NOTHING
+    caller: Mapping[str, str] = _NOTHING
+    authorizer: Mapping[str, str] | None = None
 
 
 def connect_event(
-    context: ConnectionContext, handshake: Handshake, *, request_id: str, now_ms: int, trace_id: str
+    context: ConnectionContext,
+    handshake: Handshake,
+    *,
+    request_id: str,
+    now_ms: int,
+    trace_id: str,
+    authorizer_latency_ms: float | None = None,
 ) -> bytes:
     """Return the event of route `$connect`."""
+    event = _headers(_connect_headers(handshake, trace_id))
+    if multi := handshake.query_by_name():
+        event |= _query(multi)
+    request_context = _connect_context(context, request_id, now_ms)
+    if context.authorizer is not None and authorizer_latency_ms is not None:
+        latency = {"integrationLatency": round(authorizer_latency_ms)}
+        request_context["authorizer"] = {**context.authorizer, **latency}
+    return _dump(event, context, request_context)
+
+
+def authorizer_event(
+    context: ConnectionContext,
+    handshake: Handshake,
+    *,
+    method_arn: str,
+    request_id: str,
+    now_ms: int,
+    trace_id: str,
+) -> bytes:
+    """Return the event of a REQUEST authorizer: what is empty is there as `{}`."""
     headers = _connect_headers(handshake, trace_id)
-    event: dict[str, object] = {
-        "headers": {name: values[-1] for name, values in headers.items()},
-        "multiValueHeaders": headers,
-    }
-    if multi := _query(handshake.query):
-        event["queryStringParameters"] = {name: values[-1] for name, values in multi.items()}
-        event["multiValueQueryStringParameters"] = multi
-    event["requestContext"] = _request_context(
-        context, {"routeKey": "$connect", "eventType": "CONNECT"}, request_id, now_ms
+    headers |= {"Connection": ["upgrade"], "content-length": ["0"], "Upgrade": ["websocket"]}
+    headers = {name: headers[name] for name in sorted(headers, key=str.lower)}
+    return orjson.dumps(
+        {
+            "type": "REQUEST",
+            "methodArn": method_arn,
+            **_headers(headers),
+            **_query(handshake.query_by_name()),
+            "stageVariables": dict(context.stage_variables),
+            "requestContext": _connect_context(context, request_id, now_ms),
+        }
     )
-    event["isBase64Encoded"] = False
-    return orjson.dumps(event)
 
 
 def message_event(
@@ -73,13 +127,13 @@ def message_event(
 ) -> bytes:
     """Return the event of a message: no headers, the text as it came, the route that was taken."""
     first = {"routeKey": route_key, "messageId": message_id, "eventType": "MESSAGE"}
-    return orjson.dumps(
-        {
-            "requestContext": _request_context(context, first, request_id, now_ms),
-            "body": body,
-            "isBase64Encoded": False,
-        }
-    )
+    event: dict[str, object] = {}
+    if context.stage_variables:
+        event["stageVariables"] = dict(context.stage_variables)
+    event["requestContext"] = _request_context(context, first, request_id, now_ms)
+    event["body"] = body
+    event["isBase64Encoded"] = False
+    return orjson.dumps(event)
 
 
 def disconnect_event(
@@ -99,14 +153,33 @@ def disconnect_event(
     }
     request_context = _request_context(context, first, request_id, now_ms)
     request_context["disconnectReason"] = reason
-    return orjson.dumps(
-        {
-            "headers": headers,
-            "multiValueHeaders": {name: [value] for name, value in headers.items()},
-            "requestContext": request_context,
-            "isBase64Encoded": False,
-        }
-    )
+    event = _headers({name: [value] for name, value in headers.items()})
+    return _dump(event, context, request_context)
+
+
+def _dump(
+    event: dict[str, object], context: ConnectionContext, request_context: dict[str, object]
+) -> bytes:
+    if context.stage_variables:
+        event["stageVariables"] = dict(context.stage_variables)
+    event["requestContext"] = request_context
+    event["isBase64Encoded"] = False
+    return orjson.dumps(event)
+
+
+def _headers(headers: Mapping[str, list[str]]) -> dict[str, object]:
+    single = {name: values[-1] for name, values in headers.items()}
+    return {"headers": single, "multiValueHeaders": headers}
+
+
+def _query(multi: Mapping[str, list[str]]) -> dict[str, object]:
+    single = {name: values[-1] for name, values in multi.items()}
+    return {"queryStringParameters": single, "multiValueQueryStringParameters": multi}
+
+
+def _connect_context(context: ConnectionContext, request_id: str, now_ms: int) -> dict[str, object]:
+    first = {"routeKey": "$connect", "eventType": "CONNECT"}
+    return _request_context(context, first, request_id, now_ms)
 
 
 def _request_context(
@@ -115,10 +188,12 @@ def _request_context(
     identity = {"sourceIp": context.source_ip}
     if context.user_agent is not None:
         identity = {"userAgent": context.user_agent, **identity}
-    return {
+    if context.caller:
+        identity |= context.caller
+    request_context = {
         **first,
         "extendedRequestId": request_id,
-        "requestTime": _clf(now_ms),
+        "requestTime": clf_time(now_ms),
         "messageDirection": "IN",
         "stage": context.stage,
         "connectedAt": context.connected_at_ms,
@@ -129,14 +204,22 @@ def _request_context(
         "connectionId": context.connection_id,
         "apiId": context.api_id,
     }
+    if context.authorizer is not None:
+        request_context["authorizer"] = dict(context.authorizer)
+    return request_context
 
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
-def _clf(epoch_ms: int) -> str:
+def clf_time(epoch_ms: int) -> str:
     """Return the time as in a Common Log Format line; strftime would follow the locale."""
-    at = datetime.fromtimestamp(epoch_ms // 1000, UTC)
+    return _clf_second(epoch_ms // 1000)
+
+
+@lru_cache(maxsize=4)  # all events of a second have the same
+def _clf_second(second: int) -> str:
+    at = datetime.fromtimestamp(second, UTC)
     return (
         f"{at.day:02}/{_MONTHS[at.month - 1]}/{at.year}"
         f":{at.hour:02}:{at.minute:02}:{at.second:02} +0000"
@@ -159,11 +242,3 @@ def _connect_headers(handshake: Handshake, trace_id: str) -> dict[str, list[str]
         if name.lower() not in skipped:
             folded.setdefault(spelling.setdefault(name.lower(), name), []).append(value)
     return {name: folded[name] for name in sorted(folded, key=str.lower)}
-
-
-def _query(query: str) -> dict[str, list[str]]:
-    pairs: Iterable[tuple[str, str]] = parse_qsl(query, keep_blank_values=True)
-    multi: dict[str, list[str]] = {}
-    for name, value in pairs:
-        multi.setdefault(name, []).append(value)
-    return multi

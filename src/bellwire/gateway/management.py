@@ -53,7 +53,7 @@ def connection_document(connection: Connection) -> bytes:
 
 def success(status: int, body: bytes, request_id: str) -> Answer:
     """Return a good answer: 200 with a document or empty, 204."""
-    headers = {"x-amzn-RequestId": request_id}
+    headers = {"x-amzn-RequestId": request_id, "x-amz-apigw-id": request_id}
     if body:
         headers["Content-Type"] = "application/json"
     return Answer(status, headers, body)
@@ -64,7 +64,11 @@ def failure(error: CallerError, request_id: str) -> Answer:
 
     The body of a 410 is empty, as AWS sends it.
     """
-    headers = {"x-amzn-ErrorType": error.aws_code, "x-amzn-RequestId": request_id}
+    headers = {
+        "x-amzn-ErrorType": error.aws_code,
+        "x-amzn-RequestId": request_id,
+        "x-amz-apigw-id": request_id,
+    }
     if error.status == 410:
         return Answer(410, headers, b"")
     headers["Content-Type"] = "application/json"

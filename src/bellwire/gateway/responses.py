@@ -13,40 +13,63 @@ from typing import NamedTuple
 
 import orjson
 
+from bellwire.gateway.effects import Reject
+
 
 FORBIDDEN = "Forbidden"
 INTERNAL_SERVER_ERROR = "Internal server error"
 TIMED_OUT = "Endpoint request timed out"
 TOO_MANY_REQUESTS = "Too Many Requests"
+BAD_REQUEST_BODY = "Bad request body"
+UNSUPPORTED_MEDIA_TYPE = "Unsupported Media Type"
+UNAUTHORIZED = "Unauthorized"
+SERVICE_UNAVAILABLE = "Service Unavailable"
 
 # Any other key makes the response malformed: seen on AWS in github.com/middyjs/middy/issues/1219.
 _KEYS = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
+_REASON_CHARS = 200
 # What may stand in a header: other values are left out, a line break would begin a new header.
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-class ProxyResponse(NamedTuple):
-    """The response of a function behind a proxy integration; header names in lower case."""
+_ERROR_TYPES = {
+    400: "BadRequestException",
+    401: "UnauthorizedException",
+    403: "ForbiddenException",
+    415: "UnsupportedMediaTypeException",
+    429: "LimitExceededException",
+}
+
+
+class Response(NamedTuple):
+    """What an integration answered; header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-def parse_proxy_response(payload: bytes) -> ProxyResponse | None:
-    """Read a function's result; None where API Gateway calls it malformed."""
+def parse_proxy_response(payload: bytes) -> Response | str:
+    """Read a function's result; what is wrong with it, where API Gateway calls it malformed."""
     try:
         document = orjson.loads(payload)
     except orjson.JSONDecodeError:
-        return None
-    if not isinstance(document, dict) or not document.keys() <= _KEYS:
-        return None
+        return "it is not JSON"
+    if not isinstance(document, dict):
+        return "it is not a map with a statusCode"
+    if not document.keys() <= _KEYS:
+        others = ", ".join(sorted(document.keys() - _KEYS))
+        return f"it has other keys than {', '.join(sorted(_KEYS))}: {others[:_REASON_CHARS]}"
     status = _status(document.get("statusCode"))
     body = _body(document.get("body"), document.get("isBase64Encoded", False))
     headers = _headers(document.get("headers"))
-    if status is None or body is None or headers is None:
-        return None
-    return ProxyResponse(status, headers, body)
+    if status is None:
+        return "its statusCode is not a number from 100 to 599"
+    if body is None:
+        return "its body is not a text, or not base64 of one where isBase64Encoded says so"
+    if headers is None:
+        return "its headers are not a map"
+    return Response(status, headers, body)
 
 
 def _status(value: object) -> int | None:
@@ -93,3 +116,30 @@ def error_frame(message: str, *, connection_id: str, request_id: str) -> bytes:
     return (
         f'{{"message": "{message}", "connectionId":"{connection_id}", "requestId":"{request_id}"}}'
     ).encode()
+
+
+def validation_frame(*, connection_id: str, message_id: str) -> bytes:
+    """Return the frame for a message that its route's model does not allow.
+
+    It carries the message's id where others carry the request's, and has a spacing of its own.
+    docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-routes-integrations.html
+    """
+    return (
+        f'{{"message" : "{BAD_REQUEST_BODY}", "connectionId": "{connection_id}", '
+        f'"messageId": "{message_id}"}}'
+    ).encode()
+
+
+def rejection(status: int, body: bytes, request_id: str) -> Reject:
+    """Return the answer to a handshake that the gateway itself refuses.
+
+    AWS does not document body and headers of it: ours are those of its other APIs, and the body
+    is the frame that a message would get.
+    """
+    headers = {
+        "Content-Type": "application/json",
+        "x-amzn-ErrorType": _ERROR_TYPES.get(status, "InternalServerErrorException"),
+        "x-amzn-RequestId": request_id,
+        "x-amz-apigw-id": request_id,
+    }
+    return Reject(status, headers, body)

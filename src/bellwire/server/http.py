@@ -10,10 +10,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from hmac import compare_digest
 from urllib.parse import unquote, urlsplit
 
 import orjson
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from bellwire.console import StaticFile
 from bellwire.errors import (
@@ -26,7 +28,9 @@ from bellwire.errors import (
     UpstreamError,
 )
 from bellwire.gateway import management
+from bellwire.gateway.api import Api
 from bellwire.gateway.ids import IdSource
+from bellwire.gateway.signature import SignedRequest, verify_signature
 from bellwire.server.hub import Hub, InvokeFunction
 
 
@@ -38,12 +42,16 @@ Devices = Callable[[], list[dict[str, object]]]
 """Tells the devices known so far, with their last values."""
 
 _CONTENT_SECURITY_POLICY = "default-src 'self'; connect-src 'self' ws: wss:"
+TOKEN_HEADER = "X-Bellwire-Token"
 _BODY_BYTES = 7 * 1024 * 1024  # a little above the largest event: the exact bound is checked later
 
 
 @dataclass(frozen=True, slots=True)
 class HttpServices:
-    """What the HTTP half needs of the node."""
+    """What the HTTP half needs of the node.
+
+    `token` is what the node's own functions show where @connections asks for a signature.
+    """
 
     hub: Hub
     ids: IdSource
@@ -53,6 +61,8 @@ class HttpServices:
     devices: Devices
     is_ready: Callable[[], bool]
     pages: Mapping[str, StaticFile]
+    token: str
+    metrics: Callable[[], bytes]
 
 
 def _make_application(services: HttpServices) -> web.Application:
@@ -68,6 +78,7 @@ def _make_application(services: HttpServices) -> web.Application:
     add("GET", "/console/devices", _devices)
     add("GET", "/console/{file}", _page)
     add("GET", "/", _page)
+    add("GET", "/metrics", _metrics)
     add("GET", "/healthz", _health)
     add("GET", "/readyz", _ready)
     return application
@@ -131,15 +142,18 @@ async def _refuse_other_sites(request: web.Request, handler: _Handler) -> web.St
 async def _connections(request: web.Request) -> web.StreamResponse:
     services = request.app[_SERVICES]
     hub = services.hub
-    if unquote(request.match_info["stage"]) != hub.api.stage:
+    api = hub.find_api(request.match_info["stage"], request.host)
+    if api is None:
         raise ForbiddenError("Forbidden")
+    body = await request.read() if request.method == "POST" else b""
+    _check_call(services, api, request, body)
     connection_id = unquote(request.match_info["connection_id"])
     management.check_connection_id(connection_id)
-    body = await request.read() if request.method == "POST" else b""
     if request.method == "POST":
         management.check_payload(body, hub.limits.message_bytes)
     session = hub.get(connection_id)
-    if session is None or session.connection is None:
+    # An id of another stage is as unknown here as one that never was.
+    if session is None or session.connection is None or session.connection.api.stage != api.stage:
         raise GoneError("Gone")
     request_id = services.ids.request_id()
     if request.method == "POST":
@@ -154,6 +168,28 @@ async def _connections(request: web.Request) -> web.StreamResponse:
         session.close(session.connection.delete())
         return _response(management.success(204, b"", request_id))
     raise ForbiddenError("Forbidden")
+
+
+def _check_call(services: HttpServices, api: Api, request: web.Request, body: bytes) -> None:
+    """Check that a call of @connections is allowed: its signature, the account's throttle.
+
+    docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
+    """
+    now_ms, account = services.hub.now_ms(), api.account
+    given = request.headers.get(TOKEN_HEADER, "")
+    if account.access_keys.sign_connections and not compare_digest(
+        given.encode(), services.token.encode()
+    ):
+        path, _, query = request.raw_path.partition("?")
+        headers = [(name, value) for name, value in request.headers.items()]
+        verify_signature(
+            SignedRequest(request.method, path, query, headers, body),
+            secret_of=account.access_keys.secrets.get,
+            region=account.region,
+            now_ms=now_ms,
+        )
+    if not account.requests.take(now_ms):
+        raise _LimitExceededError("Rate exceeded")
 
 
 async def _invoke(request: web.Request) -> web.StreamResponse:
@@ -195,6 +231,11 @@ class _RequestTooLargeError(CallerError):
     aws_code = "RequestTooLargeException"
 
 
+class _LimitExceededError(CallerError):
+    status = 429
+    aws_code = "LimitExceededException"
+
+
 class _InvalidParameterError(CallerError):
     aws_code = "InvalidParameterValueException"
 
@@ -234,7 +275,7 @@ async def _publish(request: web.Request) -> web.StreamResponse:
 
 async def _devices(request: web.Request) -> web.StreamResponse:
     services = request.app[_SERVICES]
-    stage = services.hub.api.stage
+    stage = services.hub.apis[0].stage
     document = {"stage": stage, "websocket_path": f"/{stage}", "devices": services.devices()}
     return web.Response(body=orjson.dumps(document), content_type="application/json")
 
@@ -252,6 +293,11 @@ async def _page(request: web.Request) -> web.StreamResponse:
     if request.headers.get("If-None-Match") == file.etag:
         return web.Response(status=304, headers=headers)
     return web.Response(body=file.body, headers=headers | {"Content-Type": file.content_type})
+
+
+async def _metrics(request: web.Request) -> web.StreamResponse:
+    text = request.app[_SERVICES].metrics()
+    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def _health(request: web.Request) -> web.StreamResponse:

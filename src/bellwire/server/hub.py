@@ -5,26 +5,41 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Collection
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+import orjson
+
 from bellwire.errors import CallerError
+from bellwire.gateway import responses
 from bellwire.gateway.api import Api
 from bellwire.gateway.connection import GOING_AWAY, Connection, State
-from bellwire.gateway.effects import Close, IntegrationResult, Invoke, Reject
+from bellwire.gateway.effects import (
+    Close,
+    HttpAnswer,
+    HttpRequest,
+    IntegrationResult,
+    Outcome,
+    Reject,
+    Work,
+)
 from bellwire.gateway.events import Handshake
+from bellwire.gateway.exchange import Exchange
 from bellwire.gateway.ids import IdSource
 from bellwire.limits import Limits
 from bellwire.server.websocket import WebSocketSession, encode_text
 
 
 log = logging.getLogger("bellwire.gateway")
+access_log = logging.getLogger("bellwire.access")
 
 InvokeFunction = Callable[[str, bytes, str], "asyncio.Future[IntegrationResult]"]
 """Runs a function: its key, the event as JSON, the request id. Raises CallerError."""
-OnResult = Callable[[IntegrationResult | CallerError | None], None]
-"""Takes a result; None where it did not come in time, CallerError where none can come."""
+SendRequest = Callable[[HttpRequest], "asyncio.Future[HttpAnswer]"]
+"""Sends a request to an HTTP endpoint; the future may hold a CallerError."""
+OnOutcome = Callable[[Outcome], None]
 
 _GOING_AWAY = Close(GOING_AWAY, "Going away")
 _SWEEPS = 20
@@ -44,26 +59,29 @@ class HubStatistics(NamedTuple):
 class Hub:
     """The connections of one node.
 
-    `invoke` runs functions, `on_close` hears of each connection that ended, `now_ms` is the
-    clock, `trace_id` gives the value of a new X-Amzn-Trace-Id.
+    `apis` are the stages served here, `invoke` runs functions, `send_request` calls HTTP
+    endpoints, `on_close` hears of each connection that ended, `now_ms` is the clock, `trace_id`
+    gives the value of a new X-Amzn-Trace-Id.
     """
 
     def __init__(
         self,
-        api: Api,
+        apis: Sequence[Api],
         ids: IdSource,
         *,
         invoke: InvokeFunction,
+        send_request: SendRequest,
         on_close: Callable[[str], None],
         now_ms: Callable[[], int],
         trace_id: Callable[[], str],
     ) -> None:
-        self.api = api
-        self.limits: Limits = api.limits
+        self.apis = apis
+        self.limits: Limits = apis[0].limits
         self.now_ms = now_ms
         self.trace_id = trace_id
         self._ids = ids
         self._invoke = invoke
+        self._send_request = send_request
         self._on_close = on_close
         self._sessions: dict[str, WebSocketSession] = {}
         self._closing: set[WebSocketSession] = set()
@@ -71,7 +89,8 @@ class Hub:
         self._running = 0
         self._stopping = False
         self._idle = asyncio.Event()
-        self._opened = self._messages_in = self._messages_out = self._cut = 0
+        self.half_open = 0
+        self._opened = self._messages_in = self._cut = 0
 
     # Finding and sending
 
@@ -92,7 +111,6 @@ class Hub:
             session = sessions.get(connection_id)
             if session is not None and session.send_encoded(data, now_ms):
                 delivered += 1
-        self._messages_out += delivered
         return delivered
 
     def waiting_bytes(self, connection_id: str) -> int:
@@ -106,31 +124,48 @@ class Hub:
             connections=len(self._sessions),
             opened=self._opened,
             messages_in=self._messages_in,
-            messages_out=self._messages_out,
+            messages_out=sum(api.messages_out for api in self.apis),
             slow_consumers_cut=self._cut,
         )
 
     # For the sessions
 
-    def make_connection(self, handshake: Handshake) -> Connection:
-        """Return the core of a new connection, with its id."""
-        return Connection(self.api, self._ids, handshake, now_ms=self.now_ms())
+    def find_api(self, path: str, host: str) -> Api | None:
+        """Return the stage that a path like `/dev` means.
 
-    def refusal(self, target: str, connection: Connection) -> Reject | None:
-        """Return the answer to a handshake for no stage, or to one too many."""
-        path = unquote(target.partition("?")[0])
-        if path.removesuffix("/") != f"/{self.api.stage}":
-            return connection.refuse(403, "Forbidden")
+        Where several APIs have a stage of that name, the host decides, as on AWS: the one whose
+        first label is the id of the API; else it is the first.
+        """
+        stage = unquote(path).removesuffix("/").removeprefix("/")
+        found = [api for api in self.apis if api.stage == stage]
+        api_id = host.partition(".")[0]
+        return next((api for api in found if api.api_id == api_id), found[0] if found else None)
+
+    def make_connection(self, api: Api, handshake: Handshake) -> Connection:
+        """Return the core of a new connection, with its id."""
+        return Connection(api, self._ids, handshake, now_ms=self.now_ms())
+
+    def refusal(self, api: Api | None, target: str) -> Reject | None:
+        """Return the answer to a handshake for no stage, with too long a URL, or one too many."""
+        if len(target) > self.limits.url_bytes:
+            return self._refuse(414, "URI Too Long")
+        if api is None:
+            return self._refuse(403, responses.FORBIDDEN)
         if self._stopping:
-            return connection.refuse(503, "Service Unavailable")
+            return self._refuse(503, responses.SERVICE_UNAVAILABLE)
         if len(self._sessions) >= self.limits.connections:
             log.warning(
                 "a connection was refused: %d are open, as many as custom.bellwire.limits."
                 "connections allows",
                 len(self._sessions),
             )
-            return connection.refuse(503, "Service Unavailable")
+            return self._refuse(503, responses.SERVICE_UNAVAILABLE)
         return None
+
+    def _refuse(self, status: int, message: str) -> Reject:
+        return responses.rejection(
+            status, orjson.dumps({"message": message}), self._ids.request_id()
+        )
 
     def add(self, session: WebSocketSession) -> None:
         """Take in a connection whose handshake is done."""
@@ -152,21 +187,40 @@ class Hub:
             self._closing.add(session)
         self._note_idle()
 
-    def run(self, effect: Invoke, on_result: OnResult) -> None:
-        """Run a function for a connection.
+    def run(self, work: Work, on_outcome: OnOutcome) -> None:
+        """Do a piece of work for a connection.
 
-        `on_result` is called once, in time or with None, and never before `run` has returned.
+        `on_outcome` is called once, and never before `run` has returned.
         """
         loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any]
         try:
-            future = self._invoke(effect.function, effect.event, effect.request_id)
+            if isinstance(work, HttpRequest):
+                future = self._send_request(work)
+            else:
+                future = self._invoke(work.function, work.event, work.request_id)
         except CallerError as error:
             future = loop.create_future()
             future.set_exception(error)
         self._running += 1
-        call = _Call(self, on_result)
-        call.timer = loop.call_later(effect.timeout_ms / 1000, call.expire)
+        call = _Call(self, on_outcome, future)
+        call.timer = loop.call_later(work.timeout_ms / 1000, call.expire)
         future.add_done_callback(call.finish)
+
+    def ended(self, exchange: Exchange) -> None:
+        """Take a request that has come to its end: say what went wrong, write the access log."""
+        if exchange.reason:
+            log.warning(
+                "%s %s of connection %s: %s (%s)",
+                exchange.event_type,
+                exchange.route.route_key if exchange.route is not None else "-",
+                exchange.context.connection_id,
+                exchange.error,
+                exchange.reason,
+            )
+        write = exchange.api.access_log
+        if write is not None:
+            access_log.info("%s", write(exchange.lookup()))
 
     def count_message_in(self) -> None:
         """Count a message that a client sent."""
@@ -227,38 +281,46 @@ class Hub:
 
 
 class _Call:
-    """One running invocation: its result or its timer, whichever comes first."""
+    """One running piece of work: its result or its timer, whichever comes first."""
 
-    __slots__ = ("_hub", "_on_result", "timer")
+    __slots__ = ("_future", "_hub", "_on_outcome", "_started", "timer")
 
-    def __init__(self, hub: Hub, on_result: OnResult) -> None:
+    def __init__(self, hub: Hub, on_outcome: OnOutcome, future: asyncio.Future[Any]) -> None:
         self._hub = hub
-        self._on_result: OnResult | None = on_result
+        self._on_outcome: OnOutcome | None = on_outcome
+        self._started = perf_counter()  # uvloop's own clock is in whole milliseconds
+        self._future: asyncio.Future[Any] | None = future
         self.timer: asyncio.TimerHandle | None = None
 
-    def finish(self, future: asyncio.Future[IntegrationResult]) -> None:
+    def finish(self, future: asyncio.Future[Any]) -> None:
+        self._future = None
         if self.timer is not None:
             self.timer.cancel()
         try:
-            self._tell(_outcome(future))
+            self._tell(_result(future))
         finally:
             self._hub.finished()
 
     def expire(self) -> None:
         self._tell(None)
+        # An HTTP request is given up; a function runs to its end, as on Lambda.
+        if isinstance(self._future, asyncio.Task):
+            self._future.cancel()
 
-    def _tell(self, result: IntegrationResult | CallerError | None) -> None:
-        on_result, self._on_result = self._on_result, None
-        if on_result is not None:
-            on_result(result)
+    def _tell(self, result: IntegrationResult | HttpAnswer | CallerError | None) -> None:
+        on_outcome, self._on_outcome = self._on_outcome, None
+        if on_outcome is not None:
+            latency_ms = (perf_counter() - self._started) * 1000
+            on_outcome(Outcome(result, latency_ms, self._hub.now_ms()))
 
 
-def _outcome(future: asyncio.Future[IntegrationResult]) -> IntegrationResult | CallerError:
+def _result(future: asyncio.Future[Any]) -> IntegrationResult | HttpAnswer | CallerError:
     if future.cancelled():
         return CallerError("the node is stopping")
     error = future.exception()
     if error is None:
-        return future.result()
+        result: IntegrationResult | HttpAnswer = future.result()
+        return result
     if isinstance(error, CallerError):
         return error
     log.error("an invocation ended in a bug of Bellwire's", exc_info=error)

@@ -25,21 +25,30 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State as WireState
 from websockets.server import ServerProtocol
 
-from bellwire.errors import CallerError, TooManyRequestsError
 from bellwire.gateway.connection import ABNORMAL, SLOW_CONSUMER, Connection
-from bellwire.gateway.effects import Accept, Close, IntegrationResult, Ping, Reject, Send
+from bellwire.gateway.effects import (
+    Accept,
+    Close,
+    HttpRequest,
+    Invoke,
+    Outcome,
+    Ping,
+    Reject,
+    Send,
+)
 from bellwire.gateway.events import Handshake
+from bellwire.gateway.exchange import Answer, Exchange
 
 
 if TYPE_CHECKING:
     from websockets.typing import BytesLike
 
-    from bellwire.gateway.api import Route
     from bellwire.server.hub import Hub
 
 
 log = logging.getLogger("bellwire.gateway")
 
+_WORK = (Invoke, HttpRequest)
 _UNSUPPORTED_DATA, _INVALID_DATA = 1003, 1007
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _WIRE_LOGGER = logging.getLogger("bellwire.wire")
@@ -204,29 +213,27 @@ class WebSocketSession(asyncio.Protocol):
             self._wire.send_response(response)
             return
         handshake = _handshake(request, self._transport)
-        connection = self._hub.make_connection(handshake)
-        self._response = response
-        self.connection = connection
-        if refusal := self._hub.refusal(request.path, connection):
-            self._answer(refusal)
+        hub = self._hub
+        api = hub.find_api(handshake.path, handshake.host)
+        refusal = hub.refusal(api, request.path)
+        if refusal is not None or api is None:
+            assert refusal is not None
+            self._wire.send_response(_rejection(refusal))
             return
-        effect = connection.connect(
-            handshake, now_ms=self._hub.now_ms(), trace_id=self._hub.trace_id()
+        self._response = response
+        connection = self.connection = hub.make_connection(api, handshake)
+        self._connect_on(
+            connection.connect(handshake, now_ms=hub.now_ms(), trace_id=hub.trace_id())
         )
-        if isinstance(effect, Accept):
-            self._answer(effect)
-        else:
-            self._hub.run(effect, partial(self._connected, effect.request_id))
 
-    def _connected(self, request_id: str, result: IntegrationResult | CallerError | None) -> None:
-        connection = self._connection
-        now_ms = self._hub.now_ms()
-        if isinstance(result, TooManyRequestsError):
-            self._answer(connection.refuse(429, "Too Many Requests"))
-        elif isinstance(result, CallerError):
-            self._answer(connection.refuse(500, "Internal server error"))
-        else:
-            self._answer(connection.connected(result, request_id=request_id, now_ms=now_ms))
+    def _connect_on(self, exchange: Exchange, outcome: Outcome | None = None) -> None:
+        step = exchange.advance(outcome)
+        if isinstance(step, _WORK):
+            self._hub.run(step, partial(self._connect_on, exchange))
+            return
+        assert isinstance(step, Accept | Reject)
+        self._hub.ended(exchange)
+        self._answer(step)
 
     def _answer(self, effect: Accept | Reject) -> None:
         response = self._response
@@ -249,33 +256,28 @@ class WebSocketSession(asyncio.Protocol):
     # Messages
 
     def _run_message(self, text: str) -> None:
-        connection = self._connection
-        outcome = connection.receive(text, now_ms=self._hub.now_ms())
+        exchange = self._connection.receive(text, now_ms=self._hub.now_ms())
         self._hub.count_message_in()
-        if isinstance(outcome, Send):
-            self.send(outcome.text)
-            return
-        route, invoke = outcome
-        self._in_flight += 1
-        self._hub.run(invoke, partial(self._answered, route, invoke.request_id))
-
-    def _answered(
-        self, route: Route, request_id: str, result: IntegrationResult | CallerError | None
-    ) -> None:
-        connection = self._connection
-        self._in_flight -= 1
-        if isinstance(result, TooManyRequestsError):
-            reply = connection.throttled(request_id)
-        elif isinstance(result, CallerError):
-            reply = connection.failed(request_id)
+        step = exchange.advance()
+        if isinstance(step, _WORK):
+            self._in_flight += 1
+            self._hub.run(step, partial(self._message_on, exchange))
         else:
-            answer = connection.answered(route, result, request_id=request_id)
-            if answer is None:
-                self._take_backlog()
-                return
-            reply = answer
-        self.send(reply.text)
+            self._end_message(exchange, step)
+
+    def _message_on(self, exchange: Exchange, outcome: Outcome) -> None:
+        step = exchange.advance(outcome)
+        if isinstance(step, _WORK):
+            self._hub.run(step, partial(self._message_on, exchange))
+            return
+        self._in_flight -= 1
+        self._end_message(exchange, step)
         self._take_backlog()
+
+    def _end_message(self, exchange: Exchange, answer: Answer) -> None:
+        self._hub.ended(exchange)
+        if isinstance(answer, Send):
+            self.send(answer.text)
 
     def _take_backlog(self) -> None:
         while self._backlog and self._in_flight < self._hub.limits.messages_in_flight:
@@ -301,6 +303,7 @@ class WebSocketSession(asyncio.Protocol):
         if connection is None or self._wire.state is not WireState.OPEN:
             return False
         connection.last_active_ms = now_ms
+        connection.api.messages_out += 1
         self._enqueue(data)
         if self._queued_bytes > self._hub.limits.send_queue_bytes:
             self._cut(self._queued_bytes)
@@ -408,10 +411,17 @@ class WebSocketSession(asyncio.Protocol):
 
     def _disconnect(self) -> None:
         code, reason = self._end()
-        effect = self._connection.closed(code, reason, now_ms=self._hub.now_ms())
-        if effect is not None:
-            self._hub.run(effect, _ignore)
+        exchange = self._connection.closed(code, reason, now_ms=self._hub.now_ms())
+        if exchange is not None:
+            self._disconnect_on(exchange)
         self._hub.forget(self)
+
+    def _disconnect_on(self, exchange: Exchange, outcome: Outcome | None = None) -> None:
+        step = exchange.advance(outcome)
+        if isinstance(step, _WORK):
+            self._hub.run(step, partial(self._disconnect_on, exchange))
+        else:
+            self._hub.ended(exchange)
 
     def _end(self) -> tuple[int | None, str]:
         """Return how the connection ended: our close, the peer's, a protocol error, or none."""
@@ -421,16 +431,14 @@ class WebSocketSession(asyncio.Protocol):
         return (close.code, close.reason) if close is not None else (ABNORMAL, "")
 
 
-def _ignore(result: IntegrationResult | CallerError | None) -> None:
-    """Take the result of `$disconnect`: the connection is gone, nobody waits for it."""
-
-
 def _handshake(request: Request, transport: asyncio.Transport) -> Handshake:
     headers = request.headers
     peer = transport.get_extra_info("peername")
+    path, _, query = request.path.partition("?")
     return Handshake(
         host=headers.get_all("Host")[-1] if headers.get_all("Host") else "",
-        query=request.path.partition("?")[2],
+        path=path,
+        query=query,
         headers=list(headers.raw_items()),
         source_ip=peer[0] if peer else "",
         user_agent=headers.get_all("User-Agent")[-1] if headers.get_all("User-Agent") else None,
