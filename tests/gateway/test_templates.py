@@ -127,6 +127,13 @@ def test_what_is_set_in_the_message_is_in_its_json() -> None:
     assert render(template) == '{"name":"Ann","tags":["x","y"],"id":"c1="}'
 
 
+def test_json_of_a_deep_message_is_json_whether_the_template_touched_it_or_not() -> None:
+    body = "[" * 300 + "]" * 300
+    given = GIVEN._replace(body=body)
+    assert render("$input.json('$')", given) == body
+    assert render("#set($x = $input.path('$'))$input.json('$')", given) == body
+
+
 @pytest.mark.parametrize("body", ["", "no json", "[" * 100_000])
 def test_a_body_that_is_no_json_has_nothing_below_it(body: str) -> None:
     template = "$input.body|$input.path('$.a')|$input.json('$.a')"

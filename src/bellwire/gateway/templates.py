@@ -40,18 +40,21 @@ class TemplateInput(NamedTuple):
 class Template:
     """A mapping template, ready to render."""
 
-    __slots__ = ("_program",)
+    __slots__ = ("_program", "_text")
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, text: str, program: Program | None = None) -> None:
+        self._text = text
         self._program = program
 
     def render(self, given: TemplateInput) -> str:
         """Return the text it makes. Raises TemplateError where it fails, or costs too much."""
+        if self._program is None:
+            return self._text
         return self._program(
             {
                 "context": given.context,
                 "input": _input(given),
-                "stageVariables": MappingProxyType(dict(given.stage_variables)),
+                "stageVariables": MappingProxyType(given.stage_variables),
                 "util": _UTIL,
             }
         )
@@ -71,45 +74,72 @@ def compile_template(text: str, place: Place | None = None) -> Template:
             hint="do in the integration what needs so much of a template",
         )
     if "$" not in text and "#" not in text:
-        return Template(lambda names: text)
-    return Template(compile_velocity(text, place))
+        return Template(text)
+    return Template(text, compile_velocity(text, place))
+
+
+class _Message:
+    """The message as JSON: parsed once, so what a template sets in it, it finds there again."""
+
+    __slots__ = ("_body", "_document", "_is_parsed", "_is_shared")
+
+    def __init__(self, body: str) -> None:
+        self._body = body
+        self._document: object = None
+        self._is_parsed = False
+        self._is_shared = False
+
+    def path(self, path: object) -> object:
+        """Return what a JSONPath leads to: one value, or the list of all that match."""
+        self._is_shared = True
+        found = self._find(path)
+        return found[0] if found else None
+
+    def json(self, path: object) -> str:
+        """Return the same as JSON; an empty text where there is none."""
+        found = self._find(path)
+        value = found[0] if found else ""
+        if not self._is_shared:
+            try:
+                return orjson.dumps(value).decode()
+            except orjson.JSONEncodeError:
+                pass  # nested deeper than orjson writes
+        # The template had its hands on it: it may hold itself, or one thing many times.
+        return json_text(value)
+
+    def _find(self, path: object) -> list[object]:
+        if not self._is_parsed:
+            self._is_parsed = True
+            self._document = parse_body(self._body)
+        steps = _path(as_text(path))
+        found = follow(self._document, steps)
+        return found if is_definite(steps) else [found]
 
 
 def _input(given: TemplateInput) -> Thing:
-    document: list[object] = []
-
-    def find(path: object) -> list[object]:
-        # Parsed once: what a template sets in the message, it finds there again.
-        if not document:
-            document.append(parse_body(given.body))
-        steps = _path(as_text(path))
-        found = follow(document[0], steps)
-        return found if is_definite(steps) else [found]
-
-    def parameter(name: object) -> str:
-        for group in ("path", "querystring", "header"):
-            value = given.parameters.get(group, {}).get(as_text(name))
-            if value is not None:
-                return value
-        return ""
-
-    def as_json(path: object) -> str:
-        found = find(path)
-        return json_text(found[0] if found else "")
-
-    parameters = MappingProxyType(
-        {group: MappingProxyType(dict(values)) for group, values in given.parameters.items()}
-    )
+    message = _Message(given.body)
     return Thing(
         {"body": given.body},
         {
-            ("json", 1): lambda _, path: as_json(path),
-            ("path", 1): lambda _, path: next(iter(find(path)), None),
-            ("params", 0): lambda _: parameters,
-            ("params", 1): lambda _, name: parameter(name),
+            ("json", 1): lambda _, path: message.json(path),
+            ("path", 1): lambda _, path: message.path(path),
+            ("params", 0): lambda _: _read_only(given.parameters),
+            ("params", 1): lambda _, name: _parameter(given.parameters, as_text(name)),
         },
         size=len(given.body),
     )
+
+
+def _read_only(parameters: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    return MappingProxyType({key: MappingProxyType(values) for key, values in parameters.items()})
+
+
+def _parameter(parameters: Mapping[str, Mapping[str, str]], name: str) -> str:
+    for group in ("path", "querystring", "header"):
+        value = parameters.get(group, {}).get(name)
+        if value is not None:
+            return value
+    return ""
 
 
 @lru_cache(maxsize=1024)

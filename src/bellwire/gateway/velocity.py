@@ -23,6 +23,8 @@ from bellwire.limits import TEMPLATE_STEPS, TEMPLATE_TEXT
 _Node: TypeAlias = Any  # an element of airspeed's tree, which has no types
 
 
+_DIRECTIVE = re.compile(r"(if|set|foreach|macro|define|include|parse|evaluate|return)\b")
+_HINT = "velocity.apache.org/engine/1.7/user-guide.html says how a template is written"
 _SIZE_OF_A_STEP = 1000  # characters or items that are looked through in about a step's time
 
 
@@ -123,7 +125,6 @@ def _parse(text: str, place: Place | None) -> _Node:
             place=place,
             hint="pip install 'bellwire[integrations]'",
         ) from None
-    hint = "see velocity.apache.org/engine/1.7/user-guide.html for how a template is written"
     try:
         return TemplateBody("template", text)
     except TemplateSyntaxError as error:
@@ -132,7 +133,7 @@ def _parse(text: str, place: Place | None) -> _Node:
         message = "the template is nested too deeply"
     except (NoMatch, KeyError, ValueError):
         message = "the template cannot be read"
-    raise DefinitionError(message, place=place, hint=hint)
+    raise DefinitionError(message, place=place, hint=_HINT)
 
 
 class _Compiler:
@@ -154,6 +155,9 @@ class _Compiler:
                 statements.append(_break)
                 skip = "break"
                 continue
+            if kind == "FallthroughHashText" and (word := _DIRECTIVE.match(rest)):
+                # airspeed takes a directive that it cannot read for text.
+                raise self._wrong(child, f"#{word[0]} is not complete", _HINT)
             statements.append(self._statement(kind, child, skip))
             skip = ""
         if len(statements) == 1:
