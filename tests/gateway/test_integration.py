@@ -155,6 +155,30 @@ def test_a_mock_may_decide_on_a_handshake(
     assert answer.status == 401
 
 
+def test_response_parameters_give_a_handshake_its_headers(
+    make_connection: Make, route: Callable[..., Route], handshake: Handshake, drive: Drive
+) -> None:
+    http = route(
+        "HTTP",
+        key="$connect",
+        uri="http://localhost/",
+        responses=(
+            model.IntegrationResponse(
+                "$default",
+                parameters={
+                    "route.response.header.Sec-WebSocket-Protocol": (
+                        "integration.response.body.protocol"
+                    )
+                },
+            ),
+        ),
+    )
+    exchange = make_connection((http,)).connect(handshake, now_ms=NOW_MS, trace_id="t")
+    assert drive(exchange, HttpAnswer(200, {}, b'{"protocol":"chat"}')) == Accept("chat")
+    exchange = make_connection((http,)).connect(handshake, now_ms=NOW_MS, trace_id="t")
+    assert drive(exchange, HttpAnswer(200, {}, b"{}")) == Accept(None)
+
+
 # HTTP_PROXY and HTTP
 
 

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwire.errors import DefinitionError, Place
-from bellwire.gateway.mapping import Mapped, Sources, compile_request_parameters
+from bellwire.gateway.effects import HttpAnswer
+from bellwire.gateway.mapping import (
+    Mapped,
+    Sources,
+    compile_request_parameters,
+    compile_response_parameters,
+)
 
 
 PLACE = Place("serverless.yml", 12, 9)
@@ -154,3 +160,35 @@ def test_any_text_is_a_parameter_or_is_refused(target: str, source: str, body: s
         except DefinitionError:
             continue
         assert compiled.apply(SOURCES._replace(body=body)).headers in ({}, {target[27:]: "x"})
+
+
+# Response parameters
+
+
+def test_headers_of_a_response_come_from_the_answer() -> None:
+    headers = compile_response_parameters(
+        {
+            "route.response.header.A": "integration.response.header.X-One",
+            "method.response.header.b": "integration.response.body.list[1]",
+            "route.response.header.c": "'static'",
+            "route.response.header.d": "integration.response.header.absent",
+            "route.response.header.e": "integration.response.body.breaks",
+        }
+    )
+    answer = HttpAnswer(200, {"x-one": ["1", "2"]}, b'{"list":[1,"two"],"breaks":"a\\r\\nb"}')
+    assert headers(answer) == {"a": "1,2", "b": "two", "c": "static"}
+    assert headers(HttpAnswer(200, {}, b"no json")) == {"c": "static"}
+
+
+@pytest.mark.parametrize(
+    ("target", "source"),
+    [
+        ("integration.request.header.a", "'x'"),
+        ("route.response.header.a", "context.connectionId"),
+        ("route.response.header.a", "integration.response.body["),
+        ("route.response.header.", "'x'"),
+    ],
+)
+def test_a_wrong_response_parameter_is_refused(target: str, source: str) -> None:
+    with pytest.raises(DefinitionError, match=r"^serverless\.yml:4:2: "):
+        compile_response_parameters({target: source}, Place("serverless.yml", 4, 2))

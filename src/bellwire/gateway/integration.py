@@ -19,7 +19,13 @@ from bellwire.definition import model
 from bellwire.gateway import responses
 from bellwire.gateway.effects import HttpAnswer, HttpRequest, IntegrationResult, Invoke
 from bellwire.gateway.exchange import Exchange
-from bellwire.gateway.mapping import Mapped, Sources, compile_request_parameters
+from bellwire.gateway.mapping import (
+    Mapped,
+    ResponseHeaders,
+    Sources,
+    compile_request_parameters,
+    compile_response_parameters,
+)
 from bellwire.gateway.refusal import Fault, Refused, failed
 from bellwire.gateway.responses import Response, parse_proxy_response
 from bellwire.gateway.selection import (
@@ -245,6 +251,7 @@ class _Choice(NamedTuple):
     matches: Callable[[str], bool]
     select: Callable[[str, HttpAnswer], str] | None
     templates: Mapping[str, Callable[[TemplateInput], str]]
+    headers: ResponseHeaders
     content_handling: model.ContentHandling | None
 
 
@@ -273,7 +280,8 @@ class _Answers:
             text = answer.body.decode("utf-8", "replace")
             rendered = _rendered(render, exchange, text).encode("utf-8", "replace")
             body = _text(rendered, choice.content_handling)
-        return Response(answer.status, _single(answer.headers), body)
+        headers = {**_single(answer.headers), **choice.headers(answer)}
+        return Response(answer.status, headers, body)
 
 
 def _choice(definition: model.IntegrationResponse) -> _Choice:
@@ -284,6 +292,7 @@ def _choice(definition: model.IntegrationResponse) -> _Choice:
         templates={
             key: compile_template(text, place).render for key, text in definition.templates.items()
         },
+        headers=compile_response_parameters(definition.parameters, place),
         content_handling=definition.content_handling,
     )
 

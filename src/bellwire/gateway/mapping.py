@@ -1,6 +1,7 @@
-"""Request parameters: what an HTTP endpoint gets in headers, query and path of its URI.
+"""Parameters: what an HTTP endpoint gets besides a body, and which headers its answer has.
 
 docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-data-mapping.html
+docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-integrations-integrationid-integrationresponses.html
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias, cast
 
 from bellwire.errors import DefinitionError, Place
+from bellwire.gateway.effects import HttpAnswer
 from bellwire.gateway.json_path import compile_path, follow, parse_body, text_of
 
 
@@ -44,6 +46,9 @@ _ROUTE = re.compile(
     rf"route\.request\.(header|querystring|multivalueheader|multivaluequerystring)\.({_NAME})"
 )
 _BODY = "route.request.body"
+_RESPONSE_TARGET = re.compile(rf"(?:route|method)\.response\.header\.({_NAME})")
+_RESPONSE_HEADER = re.compile(rf"integration\.response\.(?:multivalue)?header\.({_NAME})")
+_RESPONSE_BODY = "integration.response.body"
 _BREAKS_A_HEADER = re.compile(r"[\r\n\0]")
 
 
@@ -144,3 +149,64 @@ def _from_route(kind: str, name: str) -> _Read:
         return ",".join(values) if takes_all else values[-1]
 
     return read
+
+
+ResponseHeaders: TypeAlias = Callable[[HttpAnswer], dict[str, str]]
+"""Gives the headers that a response gets beside those of its integration, names in lower case."""
+
+
+def compile_response_parameters(
+    parameters: Mapping[str, str], place: Place | None = None
+) -> ResponseHeaders:
+    """Compile `ResponseParameters`: sources by the headers that they go to.
+
+    Raises DefinitionError for a target or a source that API Gateway does not know.
+    """
+    reads = [_response_header(target, source, place) for target, source in parameters.items()]
+
+    def headers(answer: HttpAnswer) -> dict[str, str]:
+        found = ((name, read(answer)) for name, read in reads)
+        return {
+            name: value
+            for name, value in found
+            if value is not None and not _BREAKS_A_HEADER.search(value)
+        }
+
+    return headers
+
+
+def _response_header(
+    target: str, source: str, place: Place | None
+) -> tuple[str, Callable[[HttpAnswer], str | None]]:
+    match = _RESPONSE_TARGET.fullmatch(target)
+    if match is None:
+        raise DefinitionError(
+            f"'{target}' is not something of a response that can be set",
+            place=place,
+            hint="write route.response.header.NAME",
+        )
+    return match[1].lower(), _response_source(source, place)
+
+
+def _response_source(source: str, place: Place | None) -> Callable[[HttpAnswer], str | None]:
+    if len(source) >= 2 and source[0] == source[-1] == "'":
+        static = source[1:-1]
+        return lambda answer: static
+    match = _RESPONSE_HEADER.fullmatch(source)
+    if match is not None:
+        name = match[1].lower()
+        return lambda answer: ",".join(answer.headers.get(name, ())) or None
+    if source.startswith(_RESPONSE_BODY):
+        steps = compile_path(source.removeprefix(_RESPONSE_BODY), place)
+
+        def read(answer: HttpAnswer) -> str | None:
+            found = follow(parse_body(answer.body.decode("utf-8", "replace")), steps)
+            return text_of(found) if found else None
+
+        return read
+    raise DefinitionError(
+        f"'{source}' is not something that a response header can be taken from",
+        place=place,
+        hint="write integration.response.header.NAME, integration.response.body.PATH or a text in "
+        "single quotes",
+    )

@@ -40,7 +40,9 @@ class HttpClient:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=None),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=True,
+                # No compressed answers: a few bytes could become very many.
+                auto_decompress=False,
+                skip_auto_headers=("Accept-Encoding",),
             )
         try:
             async with self._session.request(
