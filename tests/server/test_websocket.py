@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Opcode
 
@@ -476,6 +478,36 @@ def test_what_is_too_large_or_binary_closes_with_its_code(
             context = server.functions.of("disconnect")[0].context
             assert context["disconnectStatusCode"] == code
             assert context["disconnectReason"] != ""
+
+    run(main())
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has its own server
+)
+@given(sizes=st.lists(st.integers(0, 72), min_size=1, max_size=8))
+def test_however_a_message_is_cut_only_its_frames_and_its_sum_are_bounded(
+    run: Run, serve: Serve, sizes: list[int]
+) -> None:
+    pieces = [bytes((97 + number,)) * size for number, size in enumerate(sizes)]
+    fits = max(sizes) <= 64 and sum(sizes) <= 256
+
+    async def main() -> None:
+        async with serve(frame_bytes=64, message_bytes=256) as server:
+            client = await server.raw_open()
+            for number, piece in enumerate(pieces):
+                opcode = Opcode.CONT if number else Opcode.TEXT
+                client.send_frame(opcode, piece, fin=number == len(pieces) - 1)
+            if fits:
+                (call,) = await server.functions.wait_for("default")
+                assert call.event["body"] == b"".join(pieces).decode()
+            else:
+                opcode, payload = await client.frame()
+                assert (opcode, payload[:2]) == (Opcode.CLOSE, (1009).to_bytes(2))
+                assert server.functions.of("default") == []
+            client.close()
 
     run(main())
 
