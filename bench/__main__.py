@@ -10,13 +10,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import fanout, latency
+from bench import connections_api, connects, fanout, latency, memory, messages, mock
 from bench.figures import collect
 
 
 BENCHMARKS: dict[str, Callable[[], dict[tuple[str, str], float]]] = {
     "latency": latency.run,
     "fanout": fanout.run,
+    "messages": messages.run,
+    "mock": mock.run,
+    "connects": connects.run,
+    "connections_api": connections_api.run,
+    "memory": memory.run,
 }
 
 

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 
 import uvloop
 
+from bench.frames import TEXT, handshake, masked
+
 
 Kind = Literal["websocket", "mqtt"]
 MARK = re.compile(rb"#(\d{8})#")
@@ -91,16 +93,8 @@ class _Receiver(asyncio.Protocol):
 
 
 def _websocket_opening(url: str, device: str) -> list[bytes]:
-    address = urlsplit(url)
-    handshake = (
-        f"GET {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n"
-        "Sec-WebSocket-Version: 13\r\n\r\n"
-    ).encode()
-    frame = {"action": "set_notify_list", "notify_list": [{"device_id": device}]}
-    text = json.dumps(frame).encode()
-    assert len(text) < 126
-    return [handshake, bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text]
+    message = {"action": "set_notify_list", "notify_list": [{"device_id": device}]}
+    return [handshake(url), masked(TEXT, json.dumps(message).encode())]
 
 
 def _mqtt_opening(topic: str, client_id: str) -> list[bytes]:
