@@ -56,9 +56,10 @@ class _Caller(asyncio.Protocol):
         self._opening = opening
         self._message = frames.masked(frames.TEXT, message)
         self._reply = frames.unmasked(frames.TEXT, reply)
-        self._open = False
         self._data = b""
         self._sent_ns = 0
+        self._open = False
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.replies = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -76,21 +77,22 @@ class _Caller(asyncio.Protocol):
             self._data = data
         elif data.startswith(b"HTTP/1.1 101"):
             self._open = True
-            self._send()
+            self.opened.set_result(None)
         else:
             self._load.fail(f"the handshake was answered {data[:200]!r}")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._load.fail("a connection was closed")
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Send the message; the reply sends the next."""
         self._sent_ns = time.monotonic_ns()
         self._transport.write(self._message)
 
     def _answered(self) -> None:
         self._load.latencies_ns.append(time.monotonic_ns() - self._sent_ns)
         self.replies += 1
-        self._send()
+        self.send()
 
     def _other(self, data: bytes) -> bytes:
         """Take what is not just the reply, such as a ping; returns what is not yet whole."""
@@ -110,8 +112,10 @@ async def _call(
     url: str, message: bytes, reply: bytes, connections: int, warm_up_s: float, seconds: float
 ) -> Calls:
     load = _Load()
-    started = time.monotonic()
     callers = [await _connect(load, url, message, reply, n) for n in range(connections)]
+    started = time.monotonic()
+    for caller in callers:
+        caller.send()
     while not all(caller.replies for caller in callers):
         if time.monotonic() - started > _WARM_UP_LIMIT_S:
             raise ConnectionError(_silent(callers))
@@ -142,6 +146,8 @@ async def _connect(load: _Load, url: str, message: bytes, reply: bytes, number: 
     address = urlsplit(url)
     loop = asyncio.get_running_loop()
     await loop.create_connection(lambda: caller, address.hostname or "", address.port or 0)
+    await asyncio.wait([caller.opened, load.failed], return_when=asyncio.FIRST_COMPLETED)
+    await load.run(0)
     return caller
 
 
@@ -159,7 +165,7 @@ def call(
     warm_up_s: float = 2.0,
     seconds: float = 5.0,
 ) -> Calls:
-    """Call from `connections` sockets for `seconds`.
+    """Call from `connections` sockets, opened one after the other, for `seconds`.
 
     Raises ConnectionError for another reply than the one expected, and for a socket without one.
     """
