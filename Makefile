@@ -21,7 +21,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, architecture
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
 bench: $(VENV)/dev.stamp ## benchmarks, beside their peers
-	@sh tests/tools/setup.sh
+	@sh tests/tools/setup.sh peers
 	@$(BIN)/python -m bench
 
 conformance: $(VENV)/dev.stamp ## AWS's requirements one by one, and Autobahn: docs/conformance.md

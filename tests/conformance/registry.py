@@ -61,7 +61,18 @@ class Chapter:
         return register
 
 
-CHAPTERS = ("routes", "events", "opening", "messages", "connections", "management")
+CHAPTERS = (
+    "routes",
+    "events",
+    "opening",
+    "authorizers",
+    "callers",
+    "messages",
+    "integrations",
+    "connections",
+    "management",
+    "stages",
+)
 """The modules under `checks/`, in the order of the page."""
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from tests.conformance.registry import Chapter, Check
-from tests.conformance.session import Session, Target
+from tests.conformance.session import Service, Session, Target, request
 
 
 class Result(NamedTuple):
@@ -33,9 +33,19 @@ def _run(target: Target, check: Check) -> Result:
         return Result("not offered", lack)
     with Session(target, check.service) as session:
         words = _outcome(check, session)
-        if not session.service.is_running():
+        if not _is_alive(session.service):
             return Result("differs", "the server crashes")
     return Result("ok") if words is None else Result("differs", words)
+
+
+def _is_alive(service: Service) -> bool:
+    """Tell whether a service answers; one that is about to end is waited for."""
+    try:
+        request(service.http_url, "GET", "/")
+    except (HTTPException, OSError):
+        service.wait()
+        return False
+    return service.is_running()
 
 
 def _outcome(check: Check, session: Session) -> str | None:

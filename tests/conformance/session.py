@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 import uuid
@@ -26,6 +27,11 @@ SILENCE_S = 0.25
 """How long a check waits to see that nothing comes."""
 
 REGION = "eu-west-1"
+KEY_ID, SECRET = "AKIDTESTER", "a-secret-of-tests"
+"""Who may sign requests, where a service asks for a signature."""
+
+
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 class Service(NamedTuple):
@@ -39,6 +45,7 @@ class Service(NamedTuple):
     events_file: Path
     log_file: Path
     stop: Callable[[], int]
+    wait: Callable[[], object]
     is_running: Callable[[], bool]
 
 
@@ -96,6 +103,7 @@ class Session:
         *,
         headers: dict[str, str] | None = None,
         order: dict[str, Any] | None = None,
+        authorizer: dict[str, Any] | None = None,
         subprotocols: Sequence[str] | None = None,
         url: str | None = None,
         **arguments: Any,
@@ -105,6 +113,8 @@ class Session:
         given = {"X-Token": token, **(headers or {})}
         if order is not None:
             given["X-Order"] = json.dumps(order)
+        if authorizer is not None:
+            given["X-Authorizer-Order"] = json.dumps(authorizer)
         url = url or self.service.websocket_url
         connection = self._open.enter_context(
             connect(
@@ -155,6 +165,16 @@ class Session:
             time.sleep(0.01)
         return found[0]
 
+    def counter(self, name: str, **labels: str) -> float:
+        """Return a counter of /metrics, the sum over labels that are not named; 0 without any."""
+        total = 0.0
+        for line in self.http("GET", "/metrics").body.splitlines():
+            if line.startswith((f"{name}{{", f"{name} ")):
+                found = dict(_LABEL.findall(line))
+                if all(found.get(label) == value for label, value in labels.items()):
+                    total += float(line.rpartition(" ")[2])
+        return total
+
     def log_line(self, text: str) -> str:
         """Wait for a line of the node's log and return it."""
         deadline = time.monotonic() + WITHIN_S
@@ -178,19 +198,20 @@ class Session:
         """Send one plain request to the node, the path as it is."""
         return request(self.service.http_url, method, path, body, headers)
 
-    def post(self, connection_id: str, data: bytes, **headers: str) -> Answer:
+    def post(self, connection_id: str, data: bytes) -> Answer:
         """Call PostToConnection by plain HTTP."""
-        return self.http("POST", self.connection_path(connection_id), data, headers)
+        return self.http("POST", self.connection_path(connection_id), data)
 
     def connection_path(self, connection_id: str) -> str:
         """Return the path of a connection, its id written as boto3 writes it."""
         base = urlsplit(self.service.management_url).path
         return f"{base}/@connections/{connection_id.replace('=', '%3D')}"
 
-    def boto3(self, **credentials: str) -> Any:
+    def boto3(self, key_id: str = KEY_ID, secret: str = SECRET) -> Any:
         """Return a real client of the management API."""
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | credentials
-        session = boto3.Session(region_name=REGION, **keys)  # type: ignore[arg-type]
+        session = boto3.Session(
+            region_name=REGION, aws_access_key_id=key_id, aws_secret_access_key=secret
+        )
         return session.client(
             "apigatewaymanagementapi",
             endpoint_url=self.service.management_url,
@@ -226,11 +247,6 @@ class Client:
             context = self.connect_event()["requestContext"]
             self._id = str(context["connectionId"])
         return self._id
-
-    @property
-    def port(self) -> int:
-        """The client's own port: with it a dead peer can be made of a live one."""
-        return int(self._connection.socket.getsockname()[1])
 
     def connect_event(self) -> dict[str, Any]:
         return self._session.record(

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conformance.session import Service
+from tests.conformance.backend import Backend
+from tests.conformance.session import SECRET, Service
 
 
 HERE = Path(__file__).parent
@@ -30,6 +31,7 @@ class Launched:
     def __init__(self, services: Path) -> None:
         self._services = services
         self._root = Path(tempfile.mkdtemp(prefix="conformance-"))
+        self._backend = Backend()
         self._count = 0
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -48,6 +50,8 @@ class Launched:
             **os.environ,
             "PATH": path,
             "EVENTS_FILE": str(folder / "events.jsonl"),
+            "BACKEND": self._backend.url,
+            "TESTER_SECRET": SECRET,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
         }
@@ -78,6 +82,7 @@ class Launched:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        self._backend.stop()
         shutil.rmtree(self._root, ignore_errors=True)
 
 
@@ -123,6 +128,7 @@ class Bellwire:
             events_file=folder / "events.jsonl",
             log_file=folder / "log.txt",
             stop=stop,
+            wait=lambda: process.wait(timeout=30),
             is_running=lambda: process.poll() is None,
         )
 
@@ -179,6 +185,7 @@ class ServerlessOffline:
             events_file=folder / "events.jsonl",
             log_file=log,
             stop=stop,
+            wait=lambda: process.wait(timeout=30),
             is_running=lambda: process.poll() is None,
         )
 

@@ -37,7 +37,7 @@ def test_every_check_says_what_aws_says_and_where() -> None:
         assert check.requirement.endswith("."), check
         assert check.source.startswith(
             (
-                "https://docs.aws.amazon.com/apigateway/",
+                "https://docs.aws.amazon.com/apigateway",
                 "https://github.com/",
                 "https://datatracker.",
             )

@@ -2,8 +2,8 @@
 
 A client gives its order as JSON: `$connect` and an authorizer read it from a header, a route from
 the message's `order`. Orders: `sleep` (seconds), `raise` (the text of an exception), `exit` (the
-process ends with that code), `return` (what to answer). Without `return`, the answer is a good
-one, whose body is the event.
+process ends with that code), `return` (what to answer), `size` (of the body, or of an authorizer's
+context). Without `return`, the answer is a good one, whose body is the event.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def authorize(event: JSON, context: Any) -> JSON:
         "principalId": "somebody",
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
     }
+    if "size" in order:
+        answer["context"] = {"key": "x" * order["size"]}
     return answer | order.get("answer", {})
 
 
