@@ -122,9 +122,6 @@ VARIABLE_DEPTH = 40
 """Most variables that may lead from one to the next. Ours."""
 TEMPLATE_BYTES = 300 * 1024
 """Largest mapping template [ws]."""
-
-# What rendering one mapping template may cost. Ours: it must not keep the node from its sockets.
-TEMPLATE_STEPS = 50_000
-"""Most directives, references, rounds of loops and items of lists."""
 TEMPLATE_TEXT = 6 * 1024 * 1024
-"""Most characters of all texts it builds: AWS Lambda's largest event [lambda]."""
+"""Most characters a mapping template writes, with 100 more for each time that it writes: a message
+must not keep the node from its sockets. Ours: AWS Lambda's largest event [lambda]."""

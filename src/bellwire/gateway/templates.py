@@ -1,27 +1,38 @@
 """Mapping templates: what an integration, or a client, gets in place of a body as it came.
 
+`airspeed` reads and renders them; here is what they can name. A template is as trusted as the
+handlers beside it, and its loops are its author's: what is bounded is the text that it writes. A
+message is data and nothing else, whatever stands in it. A reference that leads nowhere is an empty
+text, and a text, also an empty one, counts as true in `#if`, as on API Gateway.
 docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
 """
 
 from __future__ import annotations
 
-import binascii
+import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
-from functools import lru_cache
-from types import MappingProxyType
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
+from io import StringIO
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 from urllib.parse import quote_plus, unquote_plus
 
 import orjson
 
-from bellwire.errors import DefinitionError, Place
-from bellwire.gateway.json_path import Path, compile_path, follow, is_definite, parse_body
-from bellwire.gateway.velocity import Program, compile_velocity
-from bellwire.gateway.velocity_values import TemplateError as TemplateError
-from bellwire.gateway.velocity_values import Thing, as_text, json_text
-from bellwire.limits import TEMPLATE_BYTES
+from bellwire.errors import DefinitionError, Place, UnsupportedFeatureError
+from bellwire.gateway.json_path import compile_path, follow, is_definite, parse_body
+from bellwire.limits import TEMPLATE_BYTES, TEMPLATE_TEXT
+
+
+_JSON: TypeAlias = Any  # a map or a list
+
+# airspeed takes `#break` for text; the others reach out of the template, or evaluate data as one.
+_REFUSED = re.compile(r"(?<!\\)#\{?(break|evaluate|include|parse|return)\b", re.I)
+
+
+class TemplateError(Exception):
+    """A template failed while it was rendered: the sentence says why."""
 
 
 class TemplateInput(NamedTuple):
@@ -40,31 +51,35 @@ class TemplateInput(NamedTuple):
 class Template:
     """A mapping template, ready to render."""
 
-    __slots__ = ("_program", "_text")
+    __slots__ = ("_merge", "_text")
 
-    def __init__(self, text: str, program: Program | None = None) -> None:
+    def __init__(self, text: str, merge: Callable[[_Names, StringIO], None] | None = None) -> None:
         self._text = text
-        self._program = program
+        self._merge = merge
 
     def render(self, given: TemplateInput) -> str:
-        """Return the text it makes. Raises TemplateError where it fails, or costs too much."""
-        if self._program is None:
+        """Return the text it makes. Raises TemplateError where it fails, or writes too much."""
+        if self._merge is None:
             return self._text
-        return self._program(
-            {
-                "context": given.context,
-                "input": _input(given),
-                "stageVariables": MappingProxyType(given.stage_variables),
-                "util": _UTIL,
-            }
+        names = _Names(
+            context=_View(dict(given.context)),
+            input=_input(given),
+            stageVariables=_View(dict(given.stage_variables)),
+            util=_View(dict(_UTIL)),
         )
+        output = _Output()
+        try:
+            self._merge(names, output)
+        except Exception as error:  # whatever a template does wrong, only its message fails
+            raise TemplateError(_reason(error)) from None
+        return output.getvalue()
 
 
 def compile_template(text: str, place: Place | None = None) -> Template:
     """Compile a mapping template.
 
     Raises DefinitionError where it does not parse or is over 300 KB, and UnsupportedFeatureError
-    where the library for templates is needed and not installed.
+    for a directive that is not rendered, or where the library for templates is not installed.
     """
     size = len(text.encode("utf-8", "replace"))
     if size > TEMPLATE_BYTES:
@@ -75,132 +90,267 @@ def compile_template(text: str, place: Place | None = None) -> Template:
         )
     if "$" not in text and "#" not in text:
         return Template(text)
-    return Template(text, compile_velocity(text, place))
+    if word := _REFUSED.search(text):
+        raise UnsupportedFeatureError(
+            f"'{word[0]}' is not rendered in a mapping template",
+            place=place,
+            hint="#set, #if, #foreach, #macro, #define and #stop are",
+        )
+    return Template(text, _compile(text, place))
 
 
-class _Message:
-    """The message as JSON: parsed once, so what a template sets in it, it finds there again."""
+def _compile(text: str, place: Place | None) -> Callable[[_Names, StringIO], None]:
+    try:
+        import airspeed
+    except ImportError:
+        raise UnsupportedFeatureError(
+            "mapping templates need a library that is not installed",
+            place=place,
+            hint="pip install 'bellwire[integrations]'",
+        ) from None
+    for kind, methods in _METHODS.items():  # those of Java, for what a template makes itself
+        airspeed.operators.__additional_methods__[kind].update(methods)
+    template = airspeed.Template(text)
+    try:
+        template.ensure_compiled()
+    except Exception as error:  # it tells of mistakes with many kinds of them
+        raise DefinitionError(
+            f"the mapping template does not parse: {_reason(error)}",
+            place=place,
+            hint="velocity.apache.org/engine/1.7/user-guide.html says how a template is written",
+        ) from None
+    merge: Callable[[_Names, StringIO], None] = template.merge_to
+    return merge
 
-    __slots__ = ("_body", "_document", "_is_parsed", "_is_shared")
 
-    def __init__(self, body: str) -> None:
-        self._body = body
-        self._document: object = None
-        self._is_parsed = False
-        self._is_shared = False
+def _reason(error: BaseException) -> str:
+    cause = error.__cause__ or error  # airspeed wraps what happens while it renders
+    if isinstance(cause, RecursionError):
+        return "it is nested too deeply, or calls itself without end"
+    return str(cause)[:200] or type(cause).__name__
 
-    def path(self, path: object) -> object:
-        """Return what a JSONPath leads to: one value, or the list of all that match."""
-        self._is_shared = True
-        found = self._find(path)
-        return found[0] if found else None
 
-    def json(self, path: object) -> str:
-        """Return the same as JSON; an empty text where there is none."""
-        found = self._find(path)
-        value = found[0] if found else ""
-        if not self._is_shared:
-            try:
-                return orjson.dumps(value).decode()
-            except orjson.JSONEncodeError:
-                pass  # nested deeper than orjson writes
-        # The template had its hands on it: it may hold itself, or one thing many times.
-        return json_text(value)
+class _Output(StringIO):
+    """Where airspeed writes to; it sets `stop` at `#stop`."""
 
-    def _find(self, path: object) -> list[object]:
-        if not self._is_parsed:
-            self._is_parsed = True
-            self._document = parse_body(self._body)
-        steps = _path(as_text(path))
-        found = follow(self._document, steps)
+    stop = False
+    left = TEMPLATE_TEXT
+
+    def write(self, text: str) -> int:
+        if self.stop:
+            return 0
+        self.left -= len(text) + 100
+        if self.left < 0:
+            _too_much()
+        return super().write(text)
+
+
+# What a template can name. airspeed asks a value for `value[name]` before it looks for an attribute
+# of Python's, and these always have an answer: a message without `items` has no `items`.
+
+
+class _Names(dict[str, object]):
+    """What a reference starts with."""
+
+    def __missing__(self, name: str) -> object:
+        if name.startswith("#"):
+            raise KeyError(name)  # a macro
+        return _NOTHING
+
+
+class _Text(str):
+    """A text as Java has them, and safe from Python's operators: those could fill the memory."""
+
+    def __getitem__(self, name: object) -> str:
+        return _method(str(self), name)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __add__(self, other: object) -> str:
+        return f"{self!s}{_spelled(other)}"
+
+    def __mul__(self, other: object) -> NoReturn:
+        raise TemplateError("it calculates with a text")
+
+    __mod__ = __rmul__ = __mul__
+
+
+class _Method(_Text):
+    """A method of a value. Its name alone, without a call, leads nowhere."""
+
+    call: Callable[..., object]
+
+    def __new__(cls, call: Callable[..., object]) -> _Method:
+        method = super().__new__(cls)
+        method.call = call
+        return method
+
+    def __call__(self, *given: object) -> object:
+        return _value(self.call(*map(_plain, given)))
+
+
+class _View:
+    """A map or a list of the message: what is set here is also in `$input.json`."""
+
+    def __init__(self, data: _JSON) -> None:
+        self.data = data
+
+    def __getitem__(self, key: object) -> object:
+        found = _get(self.data, key)
+        return _method(self.data, key) if found is None else _value(found)
+
+    def __setitem__(self, key: object, value: object) -> None:
+        self.data[_spelled(key) if isinstance(self.data, dict) else key] = _plain(value)
+
+    def __iter__(self) -> Iterator[object]:
+        items = self.data.values() if isinstance(self.data, dict) else self.data
+        return iter([_value(item) for item in items])
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return _spelled(self.data)
+
+
+def _value(value: object) -> object:
+    if isinstance(value, dict | list):
+        return _View(value)
+    if isinstance(value, str) and not isinstance(value, _Text):
+        return _Text(value)
+    return _NOTHING if value is None else value
+
+
+def _plain(value: object) -> object:
+    return value.data if isinstance(value, _View) else value
+
+
+def _get(items: _JSON, key: object) -> object:
+    if isinstance(items, dict):
+        return items.get(_spelled(key))
+    return items[key] if isinstance(key, int) and 0 <= key < len(items) else None
+
+
+def _method(of: object, name: object) -> _Method:
+    call = _METHODS[type(of)].get(_spelled(name))
+    return _NOTHING if call is None else _Method(partial(call, of))
+
+
+def _spelled(value: object) -> str:
+    """Return a value as text: a map as Java prints it, all else as JSON."""
+    value = _plain(value)
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}={_spelled(item)}' for key, item in value.items())}}}"
+    return str(value) if isinstance(value, str) else _json(value)
+
+
+def _json(value: object) -> str:
+    try:
+        return orjson.dumps(value, default=_plain).decode()
+    except orjson.JSONEncodeError:  # nested deeper than orjson writes
+        return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+# Java's methods
+
+
+def _replace_all(text: str, pattern: str, by: str) -> str:
+    r"""Replace as Java does: in `by`, `$1` is a group and `\` takes what follows as it is."""
+    most = TEMPLATE_TEXT // (len(by) + by.count("$") * len(text) + 1)
+    made, count = re.subn(pattern, _GROUP.sub(_in_python, by), text, count=most + 1)
+    return made if count <= most else _too_much()
+
+
+def _in_python(found: re.Match[str]) -> str:
+    return f"\\g<{found[2]}>" if found[2] else found[1].replace("\\", r"\\")
+
+
+def _replace(text: str, old: str, new: str) -> str:
+    return text.replace(old, new) if text.count(old) * len(new) < TEMPLATE_TEXT else _too_much()
+
+
+def _too_much() -> NoReturn:
+    raise TemplateError(f"it writes more than {TEMPLATE_TEXT} characters")
+
+
+_GROUP = re.compile(r"\\(.)|\$(\d)", re.S)
+_ESCAPED = re.compile("['/]")  # beside what JSON escapes
+_NOTHING = _Method(lambda *_: None)
+_METHODS: Mapping[type, Mapping[str, Callable[..., object]]] = {
+    str: {
+        "contains": lambda text, part: part in text,
+        "endsWith": str.endswith,
+        "equals": lambda text, other: text == other,
+        "equalsIgnoreCase": lambda text, other: text.lower() == other.lower(),
+        "indexOf": str.find,
+        "isEmpty": lambda text: len(text) == 0,
+        "length": len,
+        "matches": lambda text, pattern: re.fullmatch(pattern, text) is not None,
+        "replace": _replace,
+        "replaceAll": _replace_all,
+        "split": lambda text, pattern: re.split(pattern, text),
+        "startsWith": str.startswith,
+        "substring": lambda text, start, end=None: text[start:end],
+        "toLowerCase": str.lower,
+        "toString": str,
+        "toUpperCase": str.upper,
+        "trim": str.strip,
+    },
+    list: {
+        "add": lambda items, item: items.append(item) is None,  # true, as in Java
+        "contains": lambda items, item: item in items,
+        "get": _get,
+        "isEmpty": lambda items: not items,
+        "size": len,
+    },
+    dict: {
+        "containsKey": lambda items, key: key in items,
+        "entrySet": lambda items: [{"key": key, "value": items[key]} for key in items],
+        "get": _get,
+        "isEmpty": lambda items: not items,
+        "keySet": list,
+        "put": lambda items, key, item: items.update({_spelled(key): item}),
+        "remove": lambda items, key: items.pop(key, None),
+        "size": len,
+        "values": lambda items: list(items.values()),
+    },
+}
+_UTIL = {
+    name: _Method(lambda value, call=call: call(_spelled(value)))
+    for name, call in {
+        "escapeJavaScript": lambda text: _ESCAPED.sub(r"\\\g<0>", json.dumps(text)[1:-1]),
+        "parseJson": lambda text: orjson.loads(text.encode()),
+        "urlEncode": lambda text: quote_plus(text, safe="*").replace("~", "%7E"),
+        "urlDecode": unquote_plus,
+        "base64Encode": lambda text: b64encode(text.encode()).decode(),
+        "base64Decode": lambda text: b64decode(text, validate=True).decode(),
+    }.items()
+}
+
+
+def _input(given: TemplateInput) -> _View:
+    document = cache(partial(parse_body, given.body))
+
+    def find(path: str) -> list[object]:
+        steps = compile_path(path.removeprefix("$"))
+        found = follow(document(), steps)
         return found if is_definite(steps) else [found]
 
+    def parameters(name: str | None = None) -> object:
+        if name is None:
+            return dict(given.parameters)
+        groups = [given.parameters[group] for group in ("path", "querystring", "header")]
+        return next((group[name] for group in groups if name in group), None)
 
-def _input(given: TemplateInput) -> Thing:
-    message = _Message(given.body)
-    return Thing(
-        {"body": given.body},
+    return _View(
         {
-            ("json", 1): lambda _, path: message.json(path),
-            ("path", 1): lambda _, path: message.path(path),
-            ("params", 0): lambda _: _read_only(given.parameters),
-            ("params", 1): lambda _, name: _parameter(given.parameters, as_text(name)),
-        },
-        size=len(given.body),
+            "body": given.body,
+            "json": _Method(lambda path: _json((*find(path), "")[0])),
+            "path": _Method(lambda path: (*find(path), None)[0]),
+            "params": _Method(parameters),
+        }
     )
-
-
-def _read_only(parameters: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
-    return MappingProxyType({key: MappingProxyType(values) for key, values in parameters.items()})
-
-
-def _parameter(parameters: Mapping[str, Mapping[str, str]], name: str) -> str:
-    for group in ("path", "querystring", "header"):
-        value = parameters.get(group, {}).get(name)
-        if value is not None:
-            return value
-    return ""
-
-
-@lru_cache(maxsize=1024)
-def _path(path: str) -> Path:
-    try:
-        return compile_path(path.removeprefix("$"))
-    except DefinitionError as error:
-        raise TemplateError(error.message) from None
-
-
-# $util
-
-
-_ESCAPED = re.compile(r"""[\\'"/\x00-\x1f]|[^\x20-\x7e]""")
-_SHORT = {"\b": "\\b", "\n": "\\n", "\t": "\\t", "\f": "\\f", "\r": "\\r"}
-
-
-def _escape_javascript(_: Thing, value: object) -> str:
-    """Escape as Java's common library does, which also escapes `'`, `/` and all but ASCII."""
-    return _ESCAPED.sub(_escape, as_text(value))
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match[0]
-    if character in "\\'\"/":
-        return f"\\{character}"
-    units = character.encode("utf-16-be", "surrogatepass")
-    return _SHORT.get(character) or "".join(
-        f"\\u{units[at : at + 2].hex().upper()}" for at in range(0, len(units), 2)
-    )
-
-
-def _parse_json(_: Thing, value: object) -> object:
-    try:
-        parsed: object = orjson.loads(as_text(value))
-    except orjson.JSONDecodeError as error:
-        raise TemplateError(f"parseJson got no JSON: {error}") from None
-    return parsed
-
-
-def _url_encode(_: Thing, value: object) -> str:
-    return quote_plus(as_text(value), safe="*", errors="replace").replace("~", "%7E")
-
-
-def _base64_decode(_: Thing, value: object) -> str:
-    try:
-        return b64decode(as_text(value), validate=True).decode("utf-8", "replace")
-    except (binascii.Error, ValueError) as error:
-        raise TemplateError(f"base64Decode got no base64: {error}") from None
-
-
-_UTIL = Thing(
-    {},
-    {
-        ("escapeJavaScript", 1): _escape_javascript,
-        ("parseJson", 1): _parse_json,
-        ("urlEncode", 1): _url_encode,
-        ("urlDecode", 1): lambda _, value: unquote_plus(as_text(value)),
-        ("base64Encode", 1): lambda _, value: b64encode(
-            as_text(value).encode("utf-8", "replace")
-        ).decode(),
-        ("base64Decode", 1): _base64_decode,
-    },
-)
