@@ -107,7 +107,7 @@ def a_signed_post(session: Session) -> None:
 
 
 @CHAPTER.check(
-    "Without a signature, or with a wrong one: 403; the types are our choice.",
+    "Without a signature, or with a wrong one: 403 (its types are our choice).",
     page("supported-gateway-response-types"),
 )
 def an_unsigned_post(session: Session) -> None:

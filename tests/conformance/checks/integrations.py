@@ -318,3 +318,13 @@ def a_mocked_connect(session: Session) -> None:
 )
 def a_required_parameter(session: Session) -> None:
     expect(session.refusal().status, 400, "the status")
+
+
+@CHAPTER.check(
+    "Our choice: without a proxy, `ResponseParameters` name the subprotocol.",
+    page("websocket-connect-route-subprotocol"),
+    service="mocked",
+)
+def a_mocked_subprotocol(session: Session) -> None:
+    client = session.connect("status=201", subprotocols=["chat"])
+    expect(client.subprotocol, "chat", "the subprotocol")

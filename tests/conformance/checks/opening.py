@@ -209,3 +209,15 @@ def a_handshake_without_a_key(session: Session) -> None:
 def a_request_without_an_upgrade(session: Session) -> None:
     answer = session.http("GET", f"/{session.service.stage}")
     expect(answer.status, 403, "the status")
+
+
+@CHAPTER.check(
+    "A URL of more than 4096 characters opens nothing (414 by our choice).",
+    page("apigateway-execution-service-websocket-limits-table"),
+)
+def a_url_too_long(session: Session) -> None:
+    path = f"/{session.service.stage}?x="
+    for length, status in ((4096, 101), (4097, 414)):
+        target = path + "y" * (length - len(path))
+        with session.knocking(request_line=f"GET {target} HTTP/1.1") as knock:
+            expect(knock.status(), status, f"the status of {length} characters")

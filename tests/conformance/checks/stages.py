@@ -80,7 +80,7 @@ def two_stages_of_one_name(session: Session) -> None:
 
 
 @CHAPTER.check(
-    "@connections knows a connection at its own stage only.",
+    "@connections knows a connection at its own stage only: 410 elsewhere (our choice).",
     page("apigateway-how-to-call-websocket-api-connections"),
 )
 def connections_of_a_stage(session: Session) -> None:
@@ -90,7 +90,7 @@ def connections_of_a_stage(session: Session) -> None:
     expect(own.status, 200, "the status at its stage")
     expect(client.receive(), "x", "the frame")
     other = session.http("POST", f"/dev/@{path}", b"x")
-    expect(other.status, 410, "the status at another (our choice)")
+    expect(other.status, 410, "the status at another")
 
 
 @CHAPTER.check(
