@@ -19,6 +19,7 @@ COUNTED = {
     "function_concurrency",
     "function_retries",
     "half_open",
+    "http_requests",
     "invocation_queue",
     "messages_in_flight",
     "notify_list_devices",

@@ -38,6 +38,8 @@ class Limits:
     """How many requests may come at once where `requests_per_s` is set [ws]."""
     half_open: int = 2000
     """Sockets that may be in the middle of their request head; more are closed. Ours."""
+    http_requests: int = 1000
+    """Requests of HTTP integrations that run at once; more are answered 429. Ours."""
     http_answer_bytes: int = 10 * 1024 * 1024
     """Largest answer of an HTTP integration. Ours: AWS's of other APIs
     [docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html]."""

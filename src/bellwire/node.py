@@ -148,7 +148,10 @@ class Node:
         self._lock: IO[str] | None = None
         self._embedded: EmbeddedServer | None = None
         self._bus = Bus(scope=f"{service.name}--{service.stage}", limits=service.limits)
-        self._http_client = HttpClient(answer_bytes=service.limits.http_answer_bytes)
+        self._http_client = HttpClient(
+            answer_bytes=service.limits.http_answer_bytes,
+            requests=service.limits.http_requests,
+        )
         self._token = secrets.token_urlsafe(24)
         self._hub = Hub(
             loaded.apis,

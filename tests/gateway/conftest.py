@@ -13,7 +13,7 @@ from bellwire.gateway.api import Account, Api, Route
 from bellwire.gateway.connection import Connection
 from bellwire.gateway.effects import HttpRequest, Invoke, Outcome
 from bellwire.gateway.events import Handshake
-from bellwire.gateway.exchange import Answer, Exchange
+from bellwire.gateway.exchange import Ending, Exchange
 from bellwire.gateway.ids import IdSource
 from bellwire.gateway.integration import LambdaProxy
 from bellwire.gateway.selection import compile_selection
@@ -25,7 +25,7 @@ NOW_MS = 1_731_324_924_553
 
 MakeApi = Callable[..., Api]
 MakeConnection = Callable[..., Connection]
-Drive = Callable[..., Answer]
+Drive = Callable[..., Ending]
 
 
 class Result(NamedTuple):
@@ -97,7 +97,7 @@ def drive() -> Drive:
     `drive.asked`.
     """
 
-    def run(exchange: Exchange, *results: Any, now_ms: int = NOW_MS) -> Answer:
+    def run(exchange: Exchange, *results: Any, now_ms: int = NOW_MS) -> Ending:
         waiting = list(results)
         step = exchange.advance()
         run.asked = []  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ import pytest
 from bellwire.definition import model
 from bellwire.errors import DefinitionError, Place
 from bellwire.gateway.api import Api, apis_of
+from bellwire.gateway.refusal import Refused
 from bellwire.limits import Limits
 
 
@@ -165,6 +166,40 @@ def test_messages_are_checked_by_the_model_that_is_selected(
     assert (validate(message) is None) is valid
 
 
+def test_a_selection_without_models_lets_nothing_pass() -> None:
+    route = model.Route("set", function("f"), True, PLACE, model_selection="$request.body.kind")
+    (api,) = apis_of(service_of(api_of(route)))
+    validate = api.routes["set"].validate
+    assert validate is not None
+    assert validate('{"kind":"text"}') == "no model of this route is for the message"
+
+
+def test_a_usage_plan_bounds_its_key_over_all_stages() -> None:
+    key = model.ApiKey("app", "key-of-20-characters", model.Throttle(1, 2))
+    stages = (model.Stage("one", ()), model.Stage("two", ()))
+    whole = replace(api_of(), stages=stages, api_keys={"one": (key,), "two": (key,)})
+    one, two = apis_of(service_of(whole))
+    for api in (one, two):
+        about, _ = api.check_key(key.value, 0)
+        assert about == {"apiKey": key.value, "apiKeyId": "app"}
+    with pytest.raises(Refused, match="Too Many Requests"):
+        two.check_key(key.value, 0)
+    for wrong in ("", "other", "\ud800", "ü"):
+        with pytest.raises(Refused, match="Forbidden"):
+            one.check_key(wrong, 0)
+
+
+def test_a_parameter_that_is_mapped_must_be_declared() -> None:
+    """docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-data-mapping.html"""
+    mapped = {"integration.request.header.a": "route.request.multivalueheader.Token"}
+    proxy = model.Integration("HTTP_PROXY", PLACE, uri="http://x/", request_parameters=mapped)
+    route = model.Route("$connect", proxy, False, PLACE)
+    with pytest.raises(DefinitionError, match=r"3:5: the route \$connect does not declare route"):
+        apis_of(service_of(api_of(route)))
+    declared = replace(route, request_parameters={"route.request.header.Token": False})
+    assert apis_of(service_of(api_of(declared)))
+
+
 def test_without_a_model_for_it_a_message_is_refused() -> None:
     """docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-request-validation.html"""
     route = model.Route(
@@ -186,7 +221,6 @@ def test_without_a_model_for_it_a_message_is_refused() -> None:
     "api",
     [
         api_of(expression="$request.header.x"),
-        api_of(api_key_selection_expression="$request.querystring.key"),
         api_of(
             model.Route(
                 "set",
@@ -207,7 +241,7 @@ def test_without_a_model_for_it_a_message_is_refused() -> None:
             )
         ),
     ],
-    ids=["route selection", "key selection", "schema", "access log", "identity source"],
+    ids=["route selection", "schema", "access log", "identity source"],
 )
 def test_what_is_wrong_in_an_api_is_refused_at_its_place(api: model.WebSocketApi) -> None:
     with pytest.raises(DefinitionError, match=r"^serverless\.yml:3:5: "):

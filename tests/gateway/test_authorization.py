@@ -8,8 +8,8 @@ import pytest
 from bellwire.errors import DefinitionError, Place
 from bellwire.gateway.authorization import (
     Authorization,
+    Denial,
     IdentitySources,
-    Refusal,
     compile_identity_sources,
     method_arn,
     read_authorization,
@@ -29,12 +29,12 @@ def result(**members: object) -> dict[str, object]:
     return {"principalId": "user", "policyDocument": policy(), **members}
 
 
-def read(document: object) -> Authorization | Refusal:
+def read(document: object) -> Authorization | Denial:
     return read_authorization(orjson.dumps(document), None, method_arn=ARN)
 
 
-def unusable(what: str, remedy: str) -> Refusal:
-    return Refusal(500, "Internal server error", f"the authorizer returned {what}; {remedy}")
+def unusable(what: str, remedy: str) -> Denial:
+    return Denial(500, "Internal server error", f"the authorizer returned {what}; {remedy}")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_lets_a_request_in(document: object, authorization: Authorization) 
     ],
 )
 def test_a_policy_that_does_not_allow_is_forbidden(document: object) -> None:
-    assert read(document) == Refusal(
+    assert read(document) == Denial(
         403,
         "Forbidden",
         f"the authorizer's policy does not allow execute-api:Invoke on {ARN}; to let the request "
@@ -157,7 +157,7 @@ def test_a_policy_that_does_not_allow_is_forbidden(document: object) -> None:
         ),
     ],
 )
-def test_a_result_that_cannot_be_used(document: object, refusal: Refusal) -> None:
+def test_a_result_that_cannot_be_used(document: object, refusal: Denial) -> None:
     assert read(document) == refusal
 
 
@@ -182,7 +182,7 @@ def test_a_result_has_eight_kilobytes() -> None:
 
 def test_the_text_unauthorized_is_a_401() -> None:
     payload = orjson.dumps({"errorMessage": "Unauthorized", "errorType": "Exception"})
-    assert read_authorization(payload, "Unhandled", method_arn=ARN) == Refusal(
+    assert read_authorization(payload, "Unhandled", method_arn=ARN) == Denial(
         401, "Unauthorized", "the authorizer refused the request as Unauthorized"
     )
 
@@ -200,7 +200,7 @@ def test_the_text_unauthorized_is_a_401() -> None:
     ],
 )
 def test_any_other_error_is_a_500(payload: bytes, shown: str) -> None:
-    assert read_authorization(payload, "Unhandled", method_arn=ARN) == Refusal(
+    assert read_authorization(payload, "Unhandled", method_arn=ARN) == Denial(
         500,
         "Internal server error",
         f"the authorizer failed: {shown}; to refuse a request, return a policy that denies it "
@@ -210,7 +210,7 @@ def test_any_other_error_is_a_500(payload: bytes, shown: str) -> None:
 
 def test_a_good_result_beside_an_error_lets_nobody_in() -> None:
     refusal = read_authorization(orjson.dumps(result()), "Unhandled", method_arn=ARN)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Denial)
     assert refusal.status == 500
 
 

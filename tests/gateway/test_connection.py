@@ -9,12 +9,12 @@ import pytest
 from bellwire.gateway.connection import Connection, State
 from bellwire.gateway.effects import Close, Invoke, Outcome, Ping
 from bellwire.gateway.events import Handshake
-from bellwire.gateway.exchange import Answer
+from bellwire.gateway.exchange import Ending
 from bellwire.gateway.ids import IdSource
 
 
 Make = Callable[..., Connection]
-Drive = Callable[..., Answer]
+Drive = Callable[..., Ending]
 NOW_MS = 1_731_324_924_553
 ALL_ROUTES = ("$connect", "$disconnect", "$default", "echo", "set")
 

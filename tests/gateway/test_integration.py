@@ -15,13 +15,13 @@ from bellwire.gateway.api import Route
 from bellwire.gateway.connection import Connection
 from bellwire.gateway.effects import Accept, HttpAnswer, HttpRequest, Invoke, Reject, Send
 from bellwire.gateway.events import Handshake
-from bellwire.gateway.exchange import Answer
+from bellwire.gateway.exchange import Ending
 from bellwire.gateway.integration import compile_integration
 from bellwire.limits import Limits
 
 
 Make = Callable[..., Connection]
-Drive = Callable[..., Answer]
+Drive = Callable[..., Ending]
 NOW_MS = 1_731_324_924_553
 MESSAGE = '{"action":"go","room":"a b","n":3}'
 OK_TEMPLATE = {"$default": '{"statusCode": 200}'}

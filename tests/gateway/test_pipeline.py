@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from bellwire.definition import model
 from bellwire.errors import CallerError, TooManyRequestsError
-from bellwire.gateway.api import Account, Authorizer, Route
+from bellwire.gateway.api import Account, Authorizer, Route, UsageKey
 from bellwire.gateway.authorization import compile_identity_sources
 from bellwire.gateway.connection import Connection, State
 from bellwire.gateway.effects import Accept, Invoke, Reject, Send
 from bellwire.gateway.events import Handshake
-from bellwire.gateway.exchange import Answer
+from bellwire.gateway.exchange import Ending
 from bellwire.gateway.integration import LambdaProxy
+from bellwire.gateway.pipeline import broken
 from bellwire.gateway.throttle import TokenBucket
 
 
 Make = Callable[..., Connection]
-Drive = Callable[..., Answer]
+Drive = Callable[..., Ending]
 NOW_MS = 1_731_324_924_553
 ALL_ROUTES = ("$connect", "$disconnect", "$default", "echo", "set")
 ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/dev/$connect"
@@ -45,7 +49,7 @@ def error_frame(connection: Connection, request_id: str, message: str) -> bytes:
     ).encode()
 
 
-def rejected(answer: Answer) -> tuple[int, str]:
+def rejected(answer: Ending) -> tuple[int, str]:
     """Return status and message of a handshake that the gateway refused."""
     assert isinstance(answer, Reject)
     return answer.status, orjson.loads(answer.body)["message"]
@@ -240,31 +244,36 @@ def test_an_authorizer_that_does_not_let_in(
 # API keys and throttles
 
 
-KEY = model.ApiKey("app", "key-of-20-characters", model.Throttle(1, 2))
+KEY = "key-of-20-characters"
+
+
+def keys(burst: int = 2) -> dict[str, Any]:
+    """Return the argument of Api for one API key that may do one request a second."""
+    return {"keys": [UsageKey("app", KEY.encode(), TokenBucket(1, burst))]}
 
 
 def test_a_route_that_asks_for_an_api_key(
     make_connection: Make, handshake: Handshake, drive: Drive
 ) -> None:
     route = Route("$connect", LambdaProxy("on_connect", 29_000), needs_key=True)
-    connection = make_connection((route,), api={"keys": [KEY]})
+    connection = make_connection((route,), api=keys())
     exchange = connection.connect(handshake, now_ms=NOW_MS, trace_id="t")
     assert rejected(drive(exchange)) == (403, "Forbidden")
     wrong = handshake._replace(headers=[("X-Api-Key", "wrong")])
     exchange = connection.connect(wrong, now_ms=NOW_MS, trace_id="t")
     assert rejected(drive(exchange)) == (403, "Forbidden")
-    right = handshake._replace(headers=[("X-Api-Key", KEY.value)])
+    right = handshake._replace(headers=[("X-Api-Key", KEY)])
     exchange = connection.connect(right, now_ms=NOW_MS, trace_id="t")
     assert drive(exchange, OK) == Accept(None)
-    assert connection.context.caller == {"apiKey": KEY.value, "apiKeyId": "app"}
+    assert connection.context.caller == {"apiKey": KEY, "apiKeyId": "app"}
 
 
 def test_a_usage_plan_bounds_handshakes_and_messages_of_its_key(
     make_connection: Make, handshake: Handshake, drive: Drive
 ) -> None:
     route = Route("$connect", LambdaProxy("on_connect", 29_000), needs_key=True)
-    connection = make_connection((route, "set"), api={"keys": [KEY]})
-    right = handshake._replace(headers=[("x-api-key", KEY.value)])
+    connection = make_connection((route, "set"), api=keys())
+    right = handshake._replace(headers=[("x-api-key", KEY)])
     drive(connection.connect(right, now_ms=NOW_MS, trace_id="t"), OK)
     assert drive(connection.receive('{"action":"set"}', now_ms=NOW_MS), OK) is None
     exchange = connection.receive('{"action":"set"}', now_ms=NOW_MS)
@@ -274,17 +283,39 @@ def test_a_usage_plan_bounds_handshakes_and_messages_of_its_key(
     assert drive(connection.receive('{"action":"set"}', now_ms=NOW_MS + 1000), OK) is None
 
 
+def test_a_key_that_no_authorizer_names_lets_nobody_in(
+    make_connection: Make, handshake: Handshake, drive: Drive
+) -> None:
+    route = Route("$connect", LambdaProxy("on_connect", 29_000), needs_key=True)
+    connection = make_connection((route,), api={**keys(), "keys_from_authorizer": True})
+    right = handshake._replace(headers=[("x-api-key", KEY)])
+    exchange = connection.connect(right, now_ms=NOW_MS, trace_id="t")
+    assert rejected(drive(exchange)) == (403, "Forbidden")
+
+
+def test_a_usage_plan_refuses_handshakes_beyond_it(
+    make_connection: Make, handshake: Handshake, drive: Drive
+) -> None:
+    route = Route("$connect", LambdaProxy("on_connect", 29_000), needs_key=True)
+    connection = make_connection((route,), api=keys(burst=1))
+    right = handshake._replace(headers=[("x-api-key", KEY)])
+    exchange = connection.connect(right, now_ms=NOW_MS, trace_id="t")
+    assert drive(exchange, OK) == Accept(None)
+    exchange = connection.connect(right, now_ms=NOW_MS, trace_id="t")
+    assert rejected(drive(exchange)) == (429, "Too Many Requests")
+
+
 def test_an_authorizer_may_name_the_api_key(
     make_connection: Make, guarded: Route, with_token: Handshake, drive: Drive
 ) -> None:
     assert guarded.authorizer is not None
     guarded.authorizer = guarded.authorizer._replace(gives_key=True)
     guarded.needs_key = True
-    connection = make_connection((guarded,), api={"keys": [KEY], "keys_from_authorizer": True})
+    connection = make_connection((guarded,), api={**keys(), "keys_from_authorizer": True})
     exchange = connection.connect(with_token, now_ms=NOW_MS, trace_id="t")
     assert rejected(drive(exchange, authorized())) == (403, "Forbidden")
     exchange = connection.connect(with_token, now_ms=NOW_MS, trace_id="t")
-    assert drive(exchange, authorized(usageIdentifierKey=KEY.value), OK) == Accept(None)
+    assert drive(exchange, authorized(usageIdentifierKey=KEY), OK) == Accept(None)
 
 
 def test_the_accounts_bounds(
@@ -320,16 +351,53 @@ def test_a_route_that_asks_for_a_signature_refuses_without(
     assert rejected(drive(exchange)) == (403, "Forbidden")
 
 
+def test_a_signed_handshake_tells_who_signed_it(
+    make_connection: Make, account: Account, handshake: Handshake, drive: Drive
+) -> None:
+    """docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html"""
+    request = AWSRequest("GET", "https://localhost/dev", headers={"Host": "localhost"})
+    SigV4Auth(Credentials("AKID", "secret"), "execute-api", "eu-west-1").add_auth(request)
+    signed = handshake._replace(headers=list(request.headers.items()))
+    now_ms = int(
+        datetime.strptime(request.context["timestamp"], "%Y%m%dT%H%M%SZ")
+        .replace(tzinfo=UTC)
+        .timestamp()
+        * 1000
+    )
+    route = Route("$connect", LambdaProxy("on_connect", 29_000), is_signed=True)
+    keys = account._replace(access_keys=model.AccessKeys({"AKID": "secret"}))
+    connection = make_connection((route,), api={"account": keys})
+    exchange = connection.connect(signed, now_ms=now_ms, trace_id="t")
+    assert drive(exchange, OK) == Accept(None)
+    assert connection.context.caller == {
+        "accountId": "123456789012",
+        "accessKey": "AKID",
+        "caller": "AKID",
+        "user": "AKID",
+        "userArn": "arn:aws:iam::123456789012:user/AKID",
+    }
+    wrong = account._replace(access_keys=model.AccessKeys({"AKID": "other"}))
+    connection = make_connection((route,), api={"account": wrong})
+    exchange = connection.connect(signed, now_ms=now_ms, trace_id="t")
+    assert rejected(drive(exchange)) == (403, "Forbidden")
+    assert "signature" in exchange.reason
+
+
 def test_required_parameters_of_connect(
     make_connection: Make, handshake: Handshake, drive: Drive
 ) -> None:
-    required = ["route.request.querystring.token", "route.request.header.Device"]
+    required = [
+        "route.request.querystring.token",
+        "route.request.header.Device",
+        "route.request.multivalueheader.More",
+    ]
     route = Route("$connect", LambdaProxy("on_connect", 29_000), required_parameters=required)
     connection = make_connection((route,))
-    exchange = connection.connect(handshake._replace(query="token=1"), now_ms=NOW_MS, trace_id="t")
-    message = "Missing required request parameters: [Device]"
+    half = handshake._replace(query="token=1&Device=1")
+    exchange = connection.connect(half, now_ms=NOW_MS, trace_id="t")
+    message = "Missing required request parameters: [Device, More]"
     assert rejected(drive(exchange)) == (400, message)
-    whole = handshake._replace(query="token=1", headers=[("device", "x")])
+    whole = handshake._replace(query="token=1", headers=[("device", "x"), ("MORE", "y")])
     exchange = connection.connect(whole, now_ms=NOW_MS, trace_id="t")
     assert drive(exchange, OK) == Accept(None)
 
@@ -462,16 +530,67 @@ def test_each_request_is_counted_once(
     drive(connection.connect(handshake, now_ms=NOW_MS, trace_id="t"), OK)
     for result in (OK, RAISED, MALFORMED, None, Result(b'{"statusCode":404}')):
         drive(connection.receive('{"action":"set"}', now_ms=NOW_MS), result)
-    counts = replace(routes["set"]).metrics
+    counts = routes["set"].metrics
     assert routes["$connect"].metrics.connect_count == 1
     assert counts.message_count == 5
     assert (counts.client_error, counts.integration_error, counts.execution_error) == (0, 2, 2)
-    assert counts.integration_latency.count == 5
+    assert list(counts.integration_latency.buckets())[-1] == (None, 5)
 
 
-def test_the_end_of_a_connection_takes_no_answer(open_connection: Make, drive: Drive) -> None:
-    for result in (OK, RAISED, None):
-        connection = open_connection(ALL_ROUTES)
-        exchange = connection.closed(1000, "", now_ms=NOW_MS)
-        assert exchange is not None
-        assert drive(exchange, result) is None
+def test_without_an_integration_connect_lets_in_and_disconnect_does_nothing(
+    make_connection: Make, guarded: Route, with_token: Handshake, drive: Drive
+) -> None:
+    guarded.integration = None
+    connection = make_connection((guarded, Route("$disconnect", None)))
+    exchange = connection.connect(with_token, now_ms=NOW_MS, trace_id="t")
+    assert drive(exchange, authorized()) == Accept(None)
+    end = connection.closed(1000, "", now_ms=NOW_MS)
+    assert end is not None
+    assert drive(end) is None
+    assert end.reason == ""
+
+
+def test_messages_of_no_route_count_against_the_accounts_bound(
+    open_connection: Make, account: Account, drive: Drive
+) -> None:
+    small = account._replace(requests=TokenBucket(1, 3))
+    connection = open_connection((), api={"account": small})
+    messages = []
+    for _ in range(3):
+        answer = drive(connection.receive("nowhere", now_ms=NOW_MS))
+        assert isinstance(answer, Send)
+        messages.append(orjson.loads(answer.text)["message"])
+    assert messages == ["Forbidden", "Forbidden", "Too Many Requests"]
+    assert connection.api.unrouted.message_count == 3
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [(RAISED, ""), (OK, ""), (Result(b"null"), ""), (None, "took longer than 29000 ms")],
+)
+def test_what_disconnect_returns_counts_for_nothing(
+    open_connection: Make, drive: Drive, result: Any, reason: str
+) -> None:
+    connection = open_connection(ALL_ROUTES)
+    exchange = connection.closed(1000, "", now_ms=NOW_MS)
+    assert exchange is not None
+    assert drive(exchange, result) is None
+    assert exchange.reason.endswith(reason)
+    metrics = connection.api.routes["$disconnect"].metrics
+    assert metrics.execution_error == (1 if result is None else 0)
+
+
+def test_a_bug_ends_a_request_as_an_internal_error(
+    make_connection: Make, handshake: Handshake, open_connection: Make
+) -> None:
+    connection = make_connection(ALL_ROUTES)
+    exchange = connection.connect(handshake, now_ms=NOW_MS, trace_id="t")
+    assert rejected(broken(exchange)) == (500, "Internal server error")
+    opened = open_connection(ALL_ROUTES)
+    exchange = opened.receive('{"action":"set"}', now_ms=NOW_MS)
+    assert broken(exchange) == Send(
+        error_frame(opened, exchange.request_id, "Internal server error")
+    )
+    end = opened.closed(1000, "", now_ms=NOW_MS)
+    assert end is not None
+    assert broken(end) is None

@@ -36,10 +36,10 @@ from bellwire.gateway.responses import (
         (
             {
                 "statusCode": 200,
-                "headers": {"Sec-WebSocket-Protocol": "chat", "X-Count": 3},
-                "multiValueHeaders": {"X": ["1", "2"]},
+                "headers": {"Sec-WebSocket-Protocol": "chat", "X-Count": 3, "N": None, "E": ""},
+                "multiValueHeaders": {"X": ["1", "2"], "Y": [], "Z": [["a"]]},
             },
-            Response(200, {"sec-websocket-protocol": "chat", "x-count": "3"}, b""),
+            Response(200, {"sec-websocket-protocol": "chat", "x-count": "3", "x": "2"}, b""),
         ),
         (
             {"statusCode": 200, "headers": {"A": "x\r\nSet-Cookie: y", "B": "→", "C": "é"}},
@@ -70,6 +70,9 @@ def test_a_response_of_the_right_form(document: object, response: Response) -> N
         '{"statusCode":"\u0662\u0660\u0660"}'.encode(),
         b'{"statusCode":99}',
         b'{"statusCode":600}',
+        b'{"statusCode":"%s"}' % (b"9" * 5000),
+        b'{"statusCode":"0200"}',
+        b'{"statusCode":200,"multiValueHeaders":[]}',
         b'{"statusCode":200,"body":{"a":1}}',
         b'{"statusCode":200,"body":5}',
         b'{"statusCode":200,"headers":[]}',

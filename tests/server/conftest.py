@@ -148,7 +148,9 @@ class FrontDoorServer:
         self.port = 0
         self._raw_clients: list[RawClient] = []
         self.apis = [build_api(routes, limits, **(api or {}))]
-        self._http_client = HttpClient(answer_bytes=limits.http_answer_bytes)
+        self._http_client = HttpClient(
+            answer_bytes=limits.http_answer_bytes, requests=limits.http_requests
+        )
         ids = IdSource("0a0b0c", sequence=0, clock=time.time)
         self.hub = Hub(
             self.apis,
@@ -240,10 +242,10 @@ class FrontDoorServer:
         return client
 
     async def request(
-        self, method: str, path: str, body: bytes = b"", **headers: str
+        self, method: str, path: str, body: bytes = b"", host: str = "localhost", **headers: str
     ) -> HttpAnswer:
         """Send one plain HTTP request, the path as it is, and return the answer."""
-        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         if body:
             lines.append(f"Content-Length: {len(body)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from botocore.exceptions import ClientError
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bellwire.definition.model import AccessKeys
 from bellwire.errors import BadRequestError, BusError, PayloadTooLargeError, TooManyRequestsError
@@ -499,8 +499,9 @@ def test_where_signatures_are_asked_for_nobody_else_may(
             unsigned = await server.request("POST", path, b"hi")
             assert unsigned.status == 403
             assert unsigned.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
-            forged = await server.request("POST", path, b"hi", X_Bellwire_Token="")
-            assert forged.status == 403
+            for token in ("", "\xff", "token-of-the-function"):
+                forged = await server.request("POST", path, b"hi", X_Bellwire_Token=token)
+                assert forged.status == 403
             own = await server.request(
                 "POST", path, b"hi", X_Bellwire_Token="token-of-the-functions"
             )
@@ -558,6 +559,17 @@ def test_stages_are_told_apart_by_path_and_apis_by_host(
                 assert found.status == 200
                 gone = await server.request("GET", f"/{wrong}/@connections/{connection_id}")
                 assert gone.status == 410
+                other = "abcdef1234" if expected[0] == "other56789" else "other56789"
+                for api_id, status in ((expected[0], 200), (other, 410)):
+                    if (api_id, stage) == ("other56789", "prod"):
+                        status = 403  # it has no such stage
+                    path = f"/{stage}/@connections/{connection_id}"
+                    named = await server.request("GET", path, host=f"{api_id}.localhost")
+                    assert named.status == status
                 await client.close()
+            url = f"ws://other56789.localhost:{port}/prod"
+            with pytest.raises(InvalidStatus) as caught:
+                await server.connect(url=url, host="127.0.0.1", port=port)
+            assert caught.value.response.status_code == 403
 
     run(main())

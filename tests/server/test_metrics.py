@@ -30,7 +30,7 @@ def test_metrics_are_named_as_cloudwatchs(run: Run, serve: Serve) -> None:
             }
             assert samples["bellwire_ConnectCount_total", "$connect"] == 1
             assert samples["bellwire_MessageCount_total", "echo"] == 1
-            assert samples["bellwire_MessageCount_total", "@connections"] == 2
+            assert samples["bellwire_MessageCount_total", "(out)"] == 2
             assert samples["bellwire_ClientError_total", ""] == 1
             assert samples["bellwire_ExecutionError_total", "echo"] == 0
             assert samples["bellwire_IntegrationError_total", "echo"] == 0

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from bellwire.definition import model
-from bellwire.errors import CallerError
+from bellwire.errors import CallerError, TooManyRequestsError
 from bellwire.gateway.api import Route
 from bellwire.gateway.effects import HttpAnswer, HttpRequest
 from bellwire.gateway.integration import compile_integration
@@ -129,8 +129,8 @@ def test_what_cannot_be_passed_on_is_an_internal_error(
 
 def test_nobody_listens_there(run: Run) -> None:
     async def main() -> None:
-        client = HttpClient(answer_bytes=100)
-        request = HttpRequest("GET", "http://127.0.0.1:1/a?secret=s", {}, b"", "r", 1000)
+        client = HttpClient(answer_bytes=100, requests=10)
+        request = HttpRequest("GET", "http://127.0.0.1:1/a?secret=s", {}, b"", 1000)
         with pytest.raises(CallerError, match=r"^GET http://127\.0\.0\.1:1/a failed: ") as caught:
             await client.send(request)
         assert "secret" not in str(caught.value)
@@ -143,11 +143,30 @@ def test_a_redirect_is_an_answer_like_any_other(run: Run) -> None:
     async def main() -> None:
         async with endpoint() as other:
             other.answer = b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"
-            client = HttpClient(answer_bytes=100)
-            request = HttpRequest("POST", other.url, {"a": "1"}, b"x", "r", 1000)
+            client = HttpClient(answer_bytes=100, requests=10)
+            request = HttpRequest("POST", other.url, {"a": "1"}, b"x", 1000)
             answer = await client.send(request)
             assert answer == HttpAnswer(302, {"location": ["/b"], "content-length": ["0"]}, b"")
             assert len(other.asked) == 1
             await client.close()
+
+    run(main())
+
+
+def test_beyond_its_bound_a_request_is_429_and_slow_ones_delay_nobody(run: Run) -> None:
+    async def main() -> None:
+        async with endpoint() as slow, endpoint() as quick:
+            slow.delay_s = 1
+            client = HttpClient(answer_bytes=100, requests=150)
+            to_slow = HttpRequest("GET", slow.url, {}, b"", 1000)
+            to_quick = HttpRequest("GET", quick.url, {}, b"", 1000)
+            waiting = [client.send(to_slow) for _ in range(149)]
+            assert (await client.send(to_quick)).body == b"hi"
+            waiting.append(client.send(to_slow))
+            with pytest.raises(TooManyRequestsError):
+                client.send(to_quick)
+            await client.close()
+            ended = await asyncio.gather(*waiting, return_exceptions=True)
+            assert {type(each) for each in ended} == {asyncio.CancelledError}
 
     run(main())

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Opcode
 
 from bellwire.errors import BadRequestError, CallerError, TooManyRequestsError
+from bellwire.gateway.api import Route
 
 
 if TYPE_CHECKING:
@@ -198,6 +199,80 @@ def test_one_connection_too_many_is_refused(run: Run, serve: Serve) -> None:
             with pytest.raises(InvalidStatus) as caught:
                 await server.connect()
             assert caught.value.response.status_code == 503
+
+    run(main())
+
+
+def test_handshakes_that_wait_count_against_the_bound(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve(connections=2) as server:
+            server.functions.answers.pop("connect")
+            waiting = [await server.raw() for _ in range(2)]
+            await server.functions.wait_for("connect", 2)
+            with pytest.raises(InvalidStatus) as caught:
+                await server.connect()
+            assert caught.value.response.status_code == 503
+            server.functions.calls[0].answer({"statusCode": 400})
+            server.functions.calls[1].answer({"statusCode": 200})
+            for client in waiting:
+                await client.head()
+            server.functions.answers["connect"] = lambda call: {"statusCode": 200}
+            async with server.connect():
+                assert server.hub.connecting == 0
+
+    run(main())
+
+
+def test_a_bug_in_a_request_is_answered_and_hurts_no_other(
+    run: Run, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def request(self, exchange: object) -> Any:
+            raise LookupError("a bug")
+
+        def response(self, exchange: object, result: object) -> Any:
+            raise LookupError("a bug")
+
+    async def main() -> None:
+        route = Route("$default", Broken())
+        async with serve(["$connect", "echo", route]) as server, server.connect() as client:
+            for _ in range(40):  # more than may be in flight
+                await client.send("bug")
+                assert orjson.loads(await client.recv())["message"] == "Internal server error"
+            await client.send('{"action":"echo"}')
+            assert await client.recv() == '{"action":"echo"}'
+        async with serve([Route("$connect", Broken())]) as server:
+            with pytest.raises(InvalidStatus) as caught:
+                await server.connect()
+            assert caught.value.response.status_code == 500
+            assert server.hub.connecting == 0
+
+    run(main())
+    assert "a request ended in a bug of Bellwire's" in caplog.text
+
+
+def test_a_url_too_long_is_414(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            fits = f"{server.url}?x={'x' * (4096 - len('/dev?x='))}"
+            async with server.connect(url=fits):
+                pass
+            with pytest.raises(InvalidStatus) as caught:
+                await server.connect(url=f"{fits}x")
+            assert caught.value.response.status_code == 414
+
+    run(main())
+
+
+def test_headers_may_be_utf_8(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            head = good()[:-2] + "X-Name: Jürgen\r\n\r\n".encode()
+            client = await server.raw(head)
+            await client.head()
+            (call,) = server.functions.of("connect")
+            assert call.event["headers"]["X-Name"] == "Jürgen"
+            client.close()
 
     run(main())
 
@@ -775,6 +850,6 @@ def test_a_result_that_comes_after_the_end_is_dropped(run: Run, serve: Serve) ->
             await server.functions.wait_for("disconnect")
             call.answer({"statusCode": 200, "body": "nobody hears it"})
             await asyncio.sleep(0.01)
-            assert server.hub.statistics().messages_out == 0
+            assert server.apis[0].messages_out == 0
 
     run(main())

@@ -38,8 +38,8 @@ Validate = Callable[[str], str | None]
 """Takes a message, returns what is wrong with it."""
 AccessLog = Callable[[Lookup], str]
 
-_KEY_IN_HEADER = "$request.header.x-api-key"
 _KEY_FROM_AUTHORIZER = "$context.authorizer.usageIdentifierKey"
+_DECLARED = ("route.request.header.", "route.request.querystring.")
 _NO_MODEL = "no model of this route is for the message"
 
 
@@ -78,7 +78,9 @@ class Account(NamedTuple):
     access_keys: model.AccessKeys
 
 
-class _Key(NamedTuple):
+class UsageKey(NamedTuple):
+    """An API key, and what its usage plan still allows."""
+
     name: str
     value: bytes
     usage: TokenBucket
@@ -98,7 +100,7 @@ class Api:
         account: Account,
         variables: Mapping[str, str] | None = None,
         access_log: AccessLog | None = None,
-        keys: Sequence[model.ApiKey] = (),
+        keys: Sequence[UsageKey] = (),
         keys_from_authorizer: bool = False,
     ) -> None:
         self.api_id = api_id
@@ -112,7 +114,7 @@ class Api:
         self.messages_out = 0
         self.keys_from_authorizer = keys_from_authorizer
         self._select = select
-        self._keys = [_Key(key.name, key.value.encode(), _bucket(key.throttle)) for key in keys]
+        self._keys = keys
         # A message cannot reach `$connect` or `$disconnect` by naming it. AWS does not say;
         # this is our choice.
         self._by_message = {
@@ -134,25 +136,24 @@ class Api:
         if not self.account.connects.take(now_ms):
             raise Refused(429, responses.TOO_MANY_REQUESTS)
 
-    def admit_route(self, route: Route, now_ms: int) -> None:
-        """Take one request from what the route and the account allow."""
-        if not route.throttle.take(now_ms):
+    def admit_request(self, route: Route | None, now_ms: int) -> None:
+        """Take one request from what the route, if it has one, and the account allow."""
+        if route is not None and not route.throttle.take(now_ms):
             raise Refused(429, responses.TOO_MANY_REQUESTS)
         if not self.account.requests.take(now_ms):
             raise Refused(429, responses.TOO_MANY_REQUESTS)
 
     def admit_message(self, exchange: Exchange) -> None:
         """Take one message from what usage plan, route and account allow."""
-        assert exchange.route is not None
         if exchange.usage is not None and not exchange.usage.take(exchange.time_ms):
             raise Refused(429, responses.TOO_MANY_REQUESTS)
-        self.admit_route(exchange.route, exchange.time_ms)
+        self.admit_request(exchange.route, exchange.time_ms)
 
     # Who: each raises Refused
 
     def check_key(self, given: str, now_ms: int) -> tuple[Mapping[str, str], TokenBucket]:
         """Return whose API key this is, as members of `identity`, and its usage plan's bound."""
-        value = given.encode()
+        value = given.encode("utf-8", "surrogatepass")
         found = None
         for key in self._keys:
             if hmac.compare_digest(key.value, value):
@@ -201,8 +202,11 @@ def apis_of(service: model.Service) -> tuple[Api, ...]:
         requests=_off_at_zero(limits.requests_per_s, limits.requests_burst),
         access_keys=service.access_keys,
     )
+    # A key's plan bounds it over all stages together.
+    every = {key for api in service.apis for keys in api.api_keys.values() for key in keys}
+    keys = {key: UsageKey(key.name, key.value.encode(), _bucket(key.throttle)) for key in every}
     return tuple(
-        _stage(api, stage, limits, account) for api in service.apis for stage in api.stages
+        _stage(api, stage, limits, account, keys) for api in service.apis for stage in api.stages
     )
 
 
@@ -214,7 +218,13 @@ def _bucket(throttle: model.Throttle) -> TokenBucket:
     return TokenBucket(throttle.rate_per_s, throttle.burst)
 
 
-def _stage(api: model.WebSocketApi, stage: model.Stage, limits: Limits, account: Account) -> Api:
+def _stage(
+    api: model.WebSocketApi,
+    stage: model.Stage,
+    limits: Limits,
+    account: Account,
+    keys: Mapping[model.ApiKey, UsageKey],
+) -> Api:
     arn = method_arn(
         region=account.region,
         account_id=account.account_id,
@@ -222,7 +232,7 @@ def _stage(api: model.WebSocketApi, stage: model.Stage, limits: Limits, account:
         stage=stage.name,
         route_key=CONNECT,
     )
-    keys_from_authorizer = _key_source(api) == _KEY_FROM_AUTHORIZER
+    keys_from_authorizer = api.api_key_selection_expression == _KEY_FROM_AUTHORIZER
     log = stage.access_log_format
     return Api(
         api_id=api.api_id,
@@ -236,26 +246,16 @@ def _stage(api: model.WebSocketApi, stage: model.Stage, limits: Limits, account:
         account=account,
         variables=stage.variables,
         access_log=compile_access_log(log, stage.place) if log is not None else None,
-        keys=api.api_keys.get(stage.name, ()),
+        keys=[keys[key] for key in api.api_keys.get(stage.name, ())],
         keys_from_authorizer=keys_from_authorizer,
     )
-
-
-def _key_source(api: model.WebSocketApi) -> str:
-    source = api.api_key_selection_expression
-    if source not in (_KEY_IN_HEADER, _KEY_FROM_AUTHORIZER):
-        raise DefinitionError(
-            f"an API key is taken from {_KEY_IN_HEADER} or from {_KEY_FROM_AUTHORIZER}, "
-            f"not from '{source}'",
-            place=api.route_selection_place,
-        )
-    return source
 
 
 def _route(
     route: model.Route, stage: model.Stage, limits: Limits, arn: str, keys_from_authorizer: bool
 ) -> Route:
     integration = route.integration
+    _check_declared(route)
     throttle = stage.route_throttles.get(route.route_key, stage.default_throttle)
     return Route(
         route_key=route.route_key,
@@ -270,6 +270,23 @@ def _route(
         ],
         throttle=_bucket(throttle),
     )
+
+
+def _check_declared(route: model.Route) -> None:
+    """Raise DefinitionError where a parameter is mapped that the route does not declare.
+
+    docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-data-mapping.html
+    """
+    integration = route.integration
+    declared = {name.replace(".multivalue", ".") for name in route.request_parameters}
+    for source in integration.request_parameters.values() if integration else ():
+        plain = source.replace(".multivalue", ".")
+        if plain.startswith(_DECLARED) and plain not in declared:
+            raise DefinitionError(
+                f"the route {route.route_key} does not declare {source}",
+                place=integration.place if integration else route.place,
+                hint=f"add {source} to the route's RequestParameters",
+            )
 
 
 def _authorizer(route: model.Route, arn: str, keys_from_authorizer: bool) -> Authorizer | None:
@@ -289,7 +306,7 @@ def _validation(route: model.Route) -> Validate | None:
 
     docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-request-validation.html
     """
-    if not route.request_models:
+    if not route.request_models and route.model_selection is None:
         return None
     models = {
         key: compile_model(each.schema, each.place) for key, each in route.request_models.items()

@@ -52,7 +52,7 @@ class Authorization(NamedTuple):
     usage_identifier_key: str | None
 
 
-class Refusal(NamedTuple):
+class Denial(NamedTuple):
     """The authorizer did not let the request in, or what it returned cannot be used.
 
     `status` and `message` are for the client, `reason` is a sentence for the log.
@@ -128,7 +128,7 @@ def method_arn(*, region: str, account_id: str, api_id: str, stage: str, route_k
 
 def read_authorization(
     payload: bytes, error: str | None, *, method_arn: str
-) -> Authorization | Refusal:
+) -> Authorization | Denial:
     """Read what an authorizer returned (JSON), or its error document where `error` is not None."""
     if error is not None:
         return _failed(payload)
@@ -143,12 +143,12 @@ def read_authorization(
     return _read(document, method_arn)
 
 
-def _read(document: Mapping[str, object], method_arn: str) -> Authorization | Refusal:
+def _read(document: Mapping[str, object], method_arn: str) -> Authorization | Denial:
     principal_id = _text(document.get("principalId"))
     if not principal_id:
         return _unusable("no principalId", "name whom you let in, as text")
     context = _context(document.get("context"))
-    if isinstance(context, Refusal):
+    if isinstance(context, Denial):
         return context
     key = document.get("usageIdentifierKey")
     if key is not None and not isinstance(key, str):
@@ -162,7 +162,7 @@ def _read(document: Mapping[str, object], method_arn: str) -> Authorization | Re
     return Authorization(principal_id, context, key)
 
 
-def _context(value: object) -> Mapping[str, str] | Refusal:
+def _context(value: object) -> Mapping[str, str] | Denial:
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -187,15 +187,15 @@ def _text(value: object) -> str | None:
     return orjson.dumps(value).decode() if isinstance(value, bool | int | float) else None
 
 
-def _failed(payload: bytes) -> Refusal:
+def _failed(payload: bytes) -> Denial:
     try:
         document = orjson.loads(payload)
     except orjson.JSONDecodeError:
         document = None
     message = document.get("errorMessage") if isinstance(document, dict) else None
     if message == _UNAUTHORIZED:
-        return Refusal(401, _UNAUTHORIZED, "the authorizer refused the request as Unauthorized")
-    return Refusal(
+        return Denial(401, _UNAUTHORIZED, "the authorizer refused the request as Unauthorized")
+    return Denial(
         500,
         INTERNAL_SERVER_ERROR,
         f"the authorizer failed: {str(message)[:_REASON_CHARS]!r}; to refuse a request, return a "
@@ -203,12 +203,12 @@ def _failed(payload: bytes) -> Refusal:
     )
 
 
-def _unusable(what: str, remedy: str) -> Refusal:
-    return Refusal(500, INTERNAL_SERVER_ERROR, f"the authorizer returned {what}; {remedy}")
+def _unusable(what: str, remedy: str) -> Denial:
+    return Denial(500, INTERNAL_SERVER_ERROR, f"the authorizer returned {what}; {remedy}")
 
 
-def _denied(method_arn: str) -> Refusal:
-    return Refusal(
+def _denied(method_arn: str) -> Denial:
+    return Denial(
         403,
         FORBIDDEN,
         f"the authorizer's policy does not allow {_INVOKE} on {method_arn}; to let the request "

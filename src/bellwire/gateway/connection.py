@@ -101,7 +101,7 @@ class Connection:
         self.state = State.OPEN
         self.last_active_ms = self.last_heard_ms = now_ms
 
-    def refused(self) -> None:
+    def rejected(self) -> None:
         """Take that it was not let in."""
         self.state = State.CLOSED
 

@@ -30,7 +30,6 @@ class HttpRequest(NamedTuple):
     url: str
     headers: Mapping[str, str]
     body: bytes
-    request_id: str
     timeout_ms: int
 
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from bellwire.gateway.throttle import TokenBucket
 
 
-Answer: TypeAlias = Accept | Reject | Send | None
+Ending: TypeAlias = Accept | Reject | Send | None
 """What is done in the end; None for a message without a reply."""
 Lookup: TypeAlias = Callable[[str], str | None]
 """Gives a `$context` variable as text, by the name that follows `$context.`."""
-Steps: TypeAlias = Generator[Work, Outcome, Answer]
+Steps: TypeAlias = Generator[Work, Outcome, Ending]
 
 
 class Exchange:
@@ -39,6 +39,7 @@ class Exchange:
 
     `status`, `error`, `integration_status` and the latencies are for the access log and the
     `$context` variables; `status` is that of the gateway's answer, 200 until something failed.
+    `service_status` is that of Lambda itself, which says 200 of a function that failed too.
     `reason` is a sentence for the node's log, `done_ms` when the last piece of work ended, `usage`
     the bound of the usage plan that the connection's API key belongs to.
     """
@@ -54,12 +55,14 @@ class Exchange:
         "done_ms",
         "error",
         "handshake",
+        "integration_error",
         "integration_latency_ms",
         "integration_status",
         "message_id",
         "reason",
         "request_id",
         "route",
+        "service_status",
         "status",
         "time_ms",
         "trace_id",
@@ -99,6 +102,8 @@ class Exchange:
         self.validation_error: str | None = None
         self.authorizer_status: int | None = None
         self.authorizer_latency_ms: float | None = None
+        self.service_status: int | None = None
+        self.integration_error: str | None = None
         self.integration_status: int | None = None
         self.integration_latency_ms: float | None = None
         self._steps: Steps | None = None
@@ -108,7 +113,7 @@ class Exchange:
         self._steps = steps
         return self
 
-    def advance(self, outcome: Outcome | None = None) -> Work | Answer:
+    def advance(self, outcome: Outcome | None = None) -> Work | Ending:
         """Go on to the next piece of work, or to the end.
 
         The first call comes without an outcome, each further one with that of the work before.
@@ -117,8 +122,8 @@ class Exchange:
         try:
             return self._steps.send(outcome)  # type: ignore[arg-type]  # None starts a generator
         except StopIteration as end:
-            answer: Answer = end.value
-            return answer
+            ending: Ending = end.value
+            return ending
 
     @property
     def event_type(self) -> str:
@@ -203,7 +208,14 @@ class Exchange:
 
     def _integration(self) -> dict[str, object]:
         latency = _milliseconds(self.integration_latency_ms)
-        return _present({"status": self.integration_status, "latency": latency})
+        return _present(
+            {
+                "error": self.integration_error,
+                "integrationStatus": self.service_status,
+                "latency": latency,
+                "status": self.integration_status,
+            }
+        )
 
     def _error(self) -> dict[str, object]:
         message = self.error

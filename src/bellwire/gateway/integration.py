@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
-
-import orjson
 
 from bellwire.definition import model
 from bellwire.gateway import responses
 from bellwire.gateway.effects import HttpAnswer, HttpRequest, IntegrationResult, Invoke
 from bellwire.gateway.exchange import Exchange
+from bellwire.gateway.json_path import parse_body, parse_json
 from bellwire.gateway.mapping import (
     Mapped,
     ResponseHeaders,
@@ -27,7 +26,12 @@ from bellwire.gateway.mapping import (
     compile_response_parameters,
 )
 from bellwire.gateway.refusal import Fault, Refused, failed
-from bellwire.gateway.responses import Response, parse_proxy_response
+from bellwire.gateway.responses import (
+    HEADER_VALUE,
+    Response,
+    parse_proxy_response,
+    parse_status,
+)
 from bellwire.gateway.selection import (
     compile_pattern,
     compile_response_selection,
@@ -87,6 +91,7 @@ class LambdaProxy:
         """Return what the function answered; a failed or malformed one is an internal error."""
         assert not isinstance(result, HttpAnswer)
         if result.error is not None:
+            # Why is in the function's own log.
             raise Refused(502, responses.INTERNAL_SERVER_ERROR, fault=Fault.INTEGRATION)
         response = parse_proxy_response(result.payload)
         if isinstance(response, str):
@@ -109,8 +114,8 @@ class Lambda:
         """Return the invocation; what is no JSON cannot be an event."""
         event = self._requests.body(exchange) or b"{}"
         try:
-            orjson.loads(event)
-        except orjson.JSONDecodeError as error:
+            parse_json(event.decode())
+        except ValueError as error:
             raise failed(f"Could not parse request body into json: {error}") from None
         return Invoke(self._function, event, exchange.request_id, self._timeout_ms)
 
@@ -172,15 +177,9 @@ class Mock:
 
     def request(self, exchange: Exchange) -> HttpAnswer:
         """Return the status that the template, or else the message, asks for."""
-        body = self._requests.body(exchange)
-        try:
-            document = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            document = None
-        status = document.get("statusCode") if isinstance(document, dict) else None
-        if isinstance(status, str) and status.isascii() and status.isdigit():
-            status = int(status)
-        if not isinstance(status, int) or not 100 <= status <= 599:
+        document = parse_body(self._requests.body(exchange).decode("utf-8", "replace"))
+        status = parse_status(document.get("statusCode")) if isinstance(document, dict) else None
+        if status is None:
             raise failed('a MOCK integration needs a request like {"statusCode": 200}')
         return HttpAnswer(status, {}, b"")
 
@@ -240,7 +239,6 @@ class _Requests:
             url=_url(self._uri, mapped),
             headers={**headers, **mapped.headers},
             body=b"" if bodiless else body,
-            request_id=exchange.request_id,
             timeout_ms=timeout_ms,
         )
 
@@ -334,21 +332,18 @@ def _url(uri: str, mapped: Mapped) -> str:
     return urlunsplit(parts._replace(query=query))
 
 
-def _single(headers: Mapping[str, object]) -> Mapping[str, str]:
+def _single(headers: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
     if not headers:
         return _NO_HEADERS
     return {
-        name: str(values[-1])
+        name: values[-1]
         for name, values in headers.items()
-        if isinstance(values, list | tuple)
+        if values and HEADER_VALUE.fullmatch(values[-1])
     }
 
 
 def _error_message(payload: bytes) -> str:
-    try:
-        document = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return ""
+    document = parse_body(payload.decode("utf-8", "replace"))
     message = document.get("errorMessage") if isinstance(document, dict) else None
     return message if isinstance(message, str) else ""
 

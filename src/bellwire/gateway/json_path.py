@@ -6,9 +6,11 @@ docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-se
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypeAlias
+from math import isfinite
+from typing import NamedTuple, NoReturn, TypeAlias
 
 import orjson
 
@@ -67,13 +69,39 @@ def _step(match: re.Match[str]) -> Step:
     return Step(key=next(name for name in names if name is not None))
 
 
+def parse_json(text: str) -> object:
+    """Parse JSON; raises ValueError for what is none.
+
+    Half of a surrogate pair (`"\\ud83d"`), which a browser sends for an emoji cut in two, is JSON
+    too, though orjson refuses it.
+    """
+    try:
+        parsed: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            parsed = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+    return parsed
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return number
+
+
 def parse_body(body: str) -> object:
     """Return what a body says as JSON; None for `null` and for what is no JSON."""
     try:
-        parsed: object = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return parse_json(body)
+    except ValueError:
         return None
-    return parsed
 
 
 def is_definite(path: Path) -> bool:
@@ -133,9 +161,14 @@ def text_of(found: list[object]) -> str:
         if isinstance(value, list):
             return f"[{', '.join(map(_item, value))}]"
         return _item(value)
-    except orjson.JSONEncodeError:
-        return ""  # nested deeper than orjson writes: no name of a route
+    except (orjson.JSONEncodeError, RecursionError):
+        return ""  # nested deeper than can be written: no name of a route
 
 
 def _item(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # half of a surrogate pair, a number over 64 bits
+        return json.dumps(value, separators=(",", ":"))

@@ -45,10 +45,10 @@ class Histogram:
 class RouteMetrics:
     """The counters of one route of one stage.
 
-    `connect_count`: handshakes that reached `$connect`; `message_count`: messages from and to
-    clients; `client_error`: refused before the integration; `integration_error`: the integration
-    answered with an error; `execution_error`: it could not be called. `observe(latency_ms)` counts
-    the time between a request to the integration and its answer.
+    `connect_count`: handshakes that reached `$connect`; `message_count`: messages from clients;
+    `client_error`: refused before the integration; `integration_error`: the integration answered
+    with an error; `execution_error`: it could not be called. `observe(latency_ms)` counts the time
+    between a request to the integration and its answer.
     """
 
     __slots__ = (

@@ -11,13 +11,14 @@ from typing import NoReturn
 import orjson
 
 from bellwire.errors import DefinitionError, Place, UnsupportedFeatureError
+from bellwire.gateway.json_path import parse_json
 
 
 Check = Callable[[str], str | None]
 """Takes a message, returns the first thing that is wrong with it; None where nothing is."""
 
 _NO_JSON = "the message is not JSON"
-_TOO_DEEP = "the message is nested too deeply to be checked"
+_UNCHECKABLE = "the message cannot be checked: it is nested too deeply, or holds half a character"
 _ERROR_CHARACTERS = 1024
 
 
@@ -47,14 +48,16 @@ def compile_model(schema: str, place: Place | None = None) -> Check:
 
     def check(message: str) -> str | None:
         try:
-            validator.validate(orjson.loads(message))
-        except orjson.JSONDecodeError:
+            document = parse_json(message)
+        except ValueError:
             return _NO_JSON
+        try:
+            validator.validate(document)
         except ValidationError as error:
             # It may quote the whole message.
             return error.message[:_ERROR_CHARACTERS]
         except ValueError:
-            return _TOO_DEEP
+            return _UNCHECKABLE
         return None
 
     return check

@@ -14,10 +14,19 @@ from typing import TYPE_CHECKING
 
 from bellwire.errors import CallerError, TooManyRequestsError
 from bellwire.gateway import responses
-from bellwire.gateway.authorization import Refusal, read_authorization
-from bellwire.gateway.effects import Accept, HttpAnswer, Invoke, Outcome, Reject, Send, Work
+from bellwire.gateway.authorization import Denial, read_authorization
+from bellwire.gateway.effects import (
+    Accept,
+    HttpAnswer,
+    IntegrationResult,
+    Invoke,
+    Outcome,
+    Reject,
+    Send,
+    Work,
+)
 from bellwire.gateway.events import Handshake, authorizer_event
-from bellwire.gateway.exchange import Exchange, Steps
+from bellwire.gateway.exchange import Ending, Exchange, Steps
 from bellwire.gateway.refusal import Fault, Refused, failed
 from bellwire.gateway.responses import Response
 
@@ -25,6 +34,10 @@ from bellwire.gateway.responses import Response
 if TYPE_CHECKING:
     from bellwire.gateway.api import Authorizer, Route
     from bellwire.gateway.connection import Connection
+    from bellwire.gateway.integration import Integration
+
+
+_BODILESS = frozenset({204, 304})
 
 
 def connecting(connection: Connection, exchange: Exchange) -> Steps:
@@ -32,10 +45,10 @@ def connecting(connection: Connection, exchange: Exchange) -> Steps:
     try:
         response = yield from _connect(connection, exchange)
     except Refused as refused:
-        connection.refused()
+        connection.rejected()
         return _reject(exchange, refused)
     if response is not None and not 200 <= response.status < 300:
-        connection.refused()
+        connection.rejected()
         exchange.status = response.status
         return _passed_on(response)
     connection.opened(now_ms=exchange.done_ms)
@@ -44,20 +57,23 @@ def connecting(connection: Connection, exchange: Exchange) -> Steps:
 
 def message(exchange: Exchange) -> Steps:
     """Take a message to its route, and what comes back to the client."""
-    route = exchange.route
+    api, route = exchange.api, exchange.route
+    api.metrics_of(route).message_count += 1
     try:
+        api.admit_message(exchange)
         if route is None:
             raise Refused(403, responses.FORBIDDEN)
-        route.metrics.message_count += 1
-        exchange.api.admit_message(exchange)
         if route.validate is not None:
             exchange.validation_error = route.validate(exchange.body)
             if exchange.validation_error is not None:
                 raise Refused(400, responses.BAD_REQUEST_BODY)
-        response = yield from _integrate(exchange, route)
+        if route.integration is None:
+            raise failed(f"the route {route.route_key} has no integration")
+        result = yield from _run(exchange, route, route.integration)
+        response = _response(exchange, route, route.integration, result)
         if not route.two_way:
             return None
-        if len(response.body) > exchange.api.limits.message_bytes:
+        if len(response.body) > api.limits.message_bytes:
             raise failed("the reply is larger than a message may be")
     except Refused as refused:
         return _error(exchange, refused)
@@ -65,25 +81,46 @@ def message(exchange: Exchange) -> Steps:
 
 
 def disconnecting(exchange: Exchange, route: Route) -> Steps:
-    """Run `$disconnect`: the connection is gone, nobody waits for an answer."""
+    """Run `$disconnect`: the connection is gone, and what is answered counts for nothing."""
     try:
-        yield from _integrate(exchange, route)
+        exchange.api.admit_message(exchange)
+        if route.integration is not None:
+            result = yield from _run(exchange, route, route.integration)
+            if not isinstance(result, HttpAnswer) and result.error is not None:
+                raise Refused(502, responses.INTERNAL_SERVER_ERROR, fault=Fault.INTEGRATION)
     except Refused as refused:
         _note(exchange, refused)
     return None
 
 
+def broken(exchange: Exchange) -> Ending:
+    """Return how an exchange ends that a bug of ours has stopped."""
+    refused = Refused(500, responses.INTERNAL_SERVER_ERROR, fault=Fault.EXECUTION)
+    if exchange.handshake is not None:
+        return _reject(exchange, refused)
+    if exchange.close is not None:
+        return None
+    return _error(exchange, refused)
+
+
 def _connect(
     connection: Connection, exchange: Exchange
 ) -> Generator[Work, Outcome, Response | None]:
-    """Return what `$connect` answered; None where the API has no such route. Raises Refused."""
+    """Return what `$connect` answered; None where nobody is to be asked. Raises Refused.
+
+    "Setting up an integration for $connect is optional": who may come in is let in without.
+    """
     api, route = exchange.api, exchange.route
     api.admit_connection(exchange.time_ms)
+    api.admit_request(route, exchange.time_ms)
     if route is None:
         return None
     route.metrics.connect_count += 1
     yield from _let_in(connection, exchange, route)
-    response = yield from _integrate(exchange, route)
+    if route.integration is None:
+        return None
+    result = yield from _run(exchange, route, route.integration)
+    response = _response(exchange, route, route.integration, result)
     if response.status < 200:
         raise failed(f"statusCode {response.status} is no answer to a handshake")
     return response
@@ -95,7 +132,6 @@ def _let_in(
     """Check who asks. Raises Refused."""
     api, handshake = exchange.api, exchange.handshake
     assert handshake is not None
-    api.admit_route(route, exchange.time_ms)
     if route.required_parameters:
         _check_parameters(route.required_parameters, handshake)
     if route.needs_key and not api.keys_from_authorizer:
@@ -105,16 +141,19 @@ def _let_in(
         _add_caller(connection, exchange, api.verify_caller(handshake, exchange.time_ms))
     if route.authorizer is not None:
         yield from _authorize(connection, exchange, route.authorizer)
+    elif route.needs_key and api.keys_from_authorizer:
+        raise Refused(403, responses.FORBIDDEN, reason="no authorizer could name an API key")
 
 
 def _check_parameters(names: Sequence[str], handshake: Handshake) -> None:
     """Raise Refused where a parameter that the route declares as required is not there."""
     query, headers = handshake.query_by_name(), handshake.headers_by_name()
-    missing = [
-        name
-        for _, kind, name in (full.removeprefix("route.").split(".", 2) for full in names)
-        if name not in query and (kind != "header" or name.lower() not in headers)
-    ]
+    missing = []
+    for full in names:
+        kind, name = full.removeprefix("route.request.").split(".", 1)
+        is_there = name.lower() in headers if kind.endswith("header") else name in query
+        if not is_there:
+            missing.append(name)
     if missing:
         raise Refused(400, f"Missing required request parameters: [{', '.join(missing)}]")
 
@@ -160,12 +199,12 @@ def _authorize(
         exchange.authorizer_status = 500
         raise _unusable(f"the authorizer {authorizer.function} did not answer: {result}")
     decision = read_authorization(result.payload, result.error, method_arn=authorizer.method_arn)
-    if isinstance(decision, Refusal):
+    if isinstance(decision, Denial):
         exchange.authorizer_status = decision.status
         fault = Fault.EXECUTION if decision.status >= 500 else Fault.CLIENT
         raise Refused(decision.status, decision.message, reason=decision.reason, fault=fault)
     exchange.authorizer_status = 200
-    about = {"principalId": decision.principal_id, **decision.context}
+    about = {**decision.context, "principalId": decision.principal_id}
     connection.context = exchange.context = connection.context._replace(authorizer=about)
     if authorizer.gives_key:
         _check_key(connection, exchange, decision.usage_identifier_key or "")
@@ -175,27 +214,37 @@ def _unusable(reason: str) -> Refused:
     return failed(reason, status=500)
 
 
-def _integrate(exchange: Exchange, route: Route) -> Generator[Work, Outcome, Response]:
-    """Hand the request to the route's integration. Raises Refused."""
-    integration = route.integration
-    if integration is None:
-        raise failed(f"the route {route.route_key} has no integration", status=500)
+def _run(
+    exchange: Exchange, route: Route, integration: Integration
+) -> Generator[Work, Outcome, IntegrationResult | HttpAnswer]:
+    """Hand the request to an integration; return what came back. Raises Refused."""
     work = integration.request(exchange)
     if isinstance(work, HttpAnswer):
-        response = integration.response(exchange, work)
-    else:
-        outcome = yield work
-        exchange.integration_latency_ms = outcome.latency_ms
-        exchange.done_ms = outcome.now_ms
-        route.metrics.observe(outcome.latency_ms)
-        result = outcome.result
-        if result is None:
-            raise Refused(504, responses.TIMED_OUT, fault=Fault.EXECUTION)
-        if isinstance(result, TooManyRequestsError):
-            raise Refused(429, responses.TOO_MANY_REQUESTS, fault=Fault.EXECUTION)
-        if isinstance(result, CallerError):
-            raise _unusable(result.message)
-        response = integration.response(exchange, result)
+        return work
+    outcome = yield work
+    exchange.integration_latency_ms = outcome.latency_ms
+    exchange.done_ms = outcome.now_ms
+    route.metrics.observe(outcome.latency_ms)
+    result = outcome.result
+    if result is None:
+        reason = f"the integration took longer than {work.timeout_ms} ms"
+        raise Refused(504, responses.TIMED_OUT, reason=reason, fault=Fault.EXECUTION)
+    if isinstance(result, TooManyRequestsError):
+        raise Refused(429, responses.TOO_MANY_REQUESTS, fault=Fault.EXECUTION)
+    if isinstance(result, CallerError):
+        raise _unusable(result.message)
+    if not isinstance(result, HttpAnswer):
+        exchange.service_status = 200
+    return result
+
+
+def _response(
+    exchange: Exchange,
+    route: Route,
+    integration: Integration,
+    result: IntegrationResult | HttpAnswer,
+) -> Response:
+    response = integration.response(exchange, result)
     exchange.integration_status = response.status
     if response.status >= 400:
         route.metrics.integration_error += 1
@@ -204,7 +253,8 @@ def _integrate(exchange: Exchange, route: Route) -> Generator[Work, Outcome, Res
 
 def _passed_on(response: Response) -> Reject:
     content_type = response.headers.get("content-type", "application/json")
-    return Reject(response.status, {"Content-Type": content_type}, response.body)
+    body = b"" if response.status in _BODILESS else response.body
+    return Reject(response.status, {"Content-Type": content_type}, body)
 
 
 def _reject(exchange: Exchange, refused: Refused) -> Reject:
@@ -244,3 +294,5 @@ def _note(exchange: Exchange, refused: Refused) -> None:
         metrics.integration_error += 1
     else:
         metrics.execution_error += 1
+    if refused.fault is not Fault.CLIENT:
+        exchange.integration_error = refused.reason or refused.message

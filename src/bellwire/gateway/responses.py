@@ -29,15 +29,17 @@ SERVICE_UNAVAILABLE = "Service Unavailable"
 _KEYS = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
 _REASON_CHARS = 200
 # What may stand in a header: other values are left out, a line break would begin a new header.
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 _ERROR_TYPES = {
     400: "BadRequestException",
     401: "UnauthorizedException",
     403: "ForbiddenException",
+    414: "BadRequestException",
     415: "UnsupportedMediaTypeException",
     429: "LimitExceededException",
+    503: "ServiceUnavailableException",
 }
 
 
@@ -60,9 +62,9 @@ def parse_proxy_response(payload: bytes) -> Response | str:
     if not document.keys() <= _KEYS:
         others = ", ".join(sorted(document.keys() - _KEYS))
         return f"it has other keys than {', '.join(sorted(_KEYS))}: {others[:_REASON_CHARS]}"
-    status = _status(document.get("statusCode"))
+    status = parse_status(document.get("statusCode"))
     body = _body(document.get("body"), document.get("isBase64Encoded", False))
-    headers = _headers(document.get("headers"))
+    headers = _headers(document.get("headers"), document.get("multiValueHeaders"))
     if status is None:
         return "its statusCode is not a number from 100 to 599"
     if body is None:
@@ -72,8 +74,9 @@ def parse_proxy_response(payload: bytes) -> Response | str:
     return Response(status, headers, body)
 
 
-def _status(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+def parse_status(value: object) -> int | None:
+    """Return a status code, from a number or its text; None for what is none."""
+    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
         return value
@@ -95,16 +98,19 @@ def _body(value: object, is_base64: object) -> bytes | None:
     return content
 
 
-def _headers(value: object) -> Mapping[str, str] | None:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        return None
-    return {
-        name.lower(): text
-        for name, text in ((name, str(content)) for name, content in value.items())
-        if _HEADER_VALUE.fullmatch(text)
-    }
+def _headers(single: object, multi: object) -> Mapping[str, str] | None:
+    """Return what can be sent of the headers; None where they are no maps."""
+    found: dict[str, str] = {}
+    for given in (single, multi):
+        if given is None:
+            continue
+        if not isinstance(given, dict):
+            return None
+        for name, content in given.items():
+            value = content[-1] if isinstance(content, list) and content else content
+            if isinstance(value, str | int | float) and value != "":
+                found[name.lower()] = str(value)
+    return {name: value for name, value in found.items() if HEADER_VALUE.fullmatch(value)}
 
 
 def error_frame(message: str, *, connection_id: str, request_id: str) -> bytes:

@@ -28,7 +28,7 @@ from bellwire.errors import (
     UpstreamError,
 )
 from bellwire.gateway import management
-from bellwire.gateway.api import Api
+from bellwire.gateway.api import Account
 from bellwire.gateway.ids import IdSource
 from bellwire.gateway.signature import SignedRequest, verify_signature
 from bellwire.server.hub import Hub, InvokeFunction
@@ -142,18 +142,18 @@ async def _refuse_other_sites(request: web.Request, handler: _Handler) -> web.St
 async def _connections(request: web.Request) -> web.StreamResponse:
     services = request.app[_SERVICES]
     hub = services.hub
-    api = hub.find_api(request.match_info["stage"], request.host)
-    if api is None:
+    apis = hub.find_apis(request.match_info["stage"], request.host)
+    if not apis:
         raise ForbiddenError("Forbidden")
     body = await request.read() if request.method == "POST" else b""
-    _check_call(services, api, request, body)
+    _check_call(services, apis[0].account, request, body)
     connection_id = unquote(request.match_info["connection_id"])
     management.check_connection_id(connection_id)
     if request.method == "POST":
         management.check_payload(body, hub.limits.message_bytes)
     session = hub.get(connection_id)
     # An id of another stage is as unknown here as one that never was.
-    if session is None or session.connection is None or session.connection.api.stage != api.stage:
+    if session is None or session.connection is None or session.connection.api not in apis:
         raise GoneError("Gone")
     request_id = services.ids.request_id()
     if request.method == "POST":
@@ -170,16 +170,17 @@ async def _connections(request: web.Request) -> web.StreamResponse:
     raise ForbiddenError("Forbidden")
 
 
-def _check_call(services: HttpServices, api: Api, request: web.Request, body: bytes) -> None:
+def _check_call(
+    services: HttpServices, account: Account, request: web.Request, body: bytes
+) -> None:
     """Check that a call of @connections is allowed: its signature, the account's throttle.
 
     docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
     """
-    now_ms, account = services.hub.now_ms(), api.account
-    given = request.headers.get(TOKEN_HEADER, "")
-    if account.access_keys.sign_connections and not compare_digest(
-        given.encode(), services.token.encode()
-    ):
+    now_ms = services.hub.now_ms()
+    given = request.headers.get(TOKEN_HEADER, "").encode("utf-8", "surrogatepass")
+    is_own_function = compare_digest(given, services.token.encode())
+    if account.access_keys.sign_connections and not is_own_function:
         path, _, query = request.raw_path.partition("?")
         headers = [(name, value) for name, value in request.headers.items()]
         verify_signature(

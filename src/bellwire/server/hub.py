@@ -51,8 +51,6 @@ class HubStatistics(NamedTuple):
 
     connections: int
     opened: int
-    messages_in: int
-    messages_out: int
     slow_consumers_cut: int
 
 
@@ -90,7 +88,8 @@ class Hub:
         self._stopping = False
         self._idle = asyncio.Event()
         self.half_open = 0
-        self._opened = self._messages_in = self._cut = 0
+        self.connecting = 0
+        self._opened = self._cut = 0
 
     # Finding and sending
 
@@ -123,46 +122,45 @@ class Hub:
         return HubStatistics(
             connections=len(self._sessions),
             opened=self._opened,
-            messages_in=self._messages_in,
-            messages_out=sum(api.messages_out for api in self.apis),
             slow_consumers_cut=self._cut,
         )
 
     # For the sessions
 
-    def find_api(self, path: str, host: str) -> Api | None:
-        """Return the stage that a path like `/dev` means.
+    def find_apis(self, path: str, host: str) -> list[Api]:
+        """Return the stages that a path like `/dev` may mean, the likeliest first.
 
-        Where several APIs have a stage of that name, the host decides, as on AWS: the one whose
-        first label is the id of the API; else it is the first.
+        A host whose first label is the id of an API means that one, as on AWS; any other leaves
+        it open which.
         """
         stage = unquote(path).removesuffix("/").removeprefix("/")
-        found = [api for api in self.apis if api.stage == stage]
         api_id = host.partition(".")[0]
-        return next((api for api in found if api.api_id == api_id), found[0] if found else None)
+        named = [api for api in self.apis if api.api_id == api_id]
+        return [api for api in named or self.apis if api.stage == stage]
 
     def make_connection(self, api: Api, handshake: Handshake) -> Connection:
         """Return the core of a new connection, with its id."""
+        self.connecting += 1
         return Connection(api, self._ids, handshake, now_ms=self.now_ms())
 
-    def refusal(self, api: Api | None, target: str) -> Reject | None:
+    def rejection(self, api: Api | None, target: str) -> Reject | None:
         """Return the answer to a handshake for no stage, with too long a URL, or one too many."""
         if len(target) > self.limits.url_bytes:
-            return self._refuse(414, "URI Too Long")
+            return self._reject(414, "URI Too Long")
         if api is None:
-            return self._refuse(403, responses.FORBIDDEN)
+            return self._reject(403, responses.FORBIDDEN)
         if self._stopping:
-            return self._refuse(503, responses.SERVICE_UNAVAILABLE)
-        if len(self._sessions) >= self.limits.connections:
+            return self._reject(503, responses.SERVICE_UNAVAILABLE)
+        if len(self._sessions) + self.connecting >= self.limits.connections:
             log.warning(
-                "a connection was refused: %d are open, as many as custom.bellwire.limits."
-                "connections allows",
-                len(self._sessions),
+                "a connection was refused: %d are open or connecting, as many as "
+                "custom.bellwire.limits.connections allows",
+                len(self._sessions) + self.connecting,
             )
-            return self._refuse(503, responses.SERVICE_UNAVAILABLE)
+            return self._reject(503, responses.SERVICE_UNAVAILABLE)
         return None
 
-    def _refuse(self, status: int, message: str) -> Reject:
+    def _reject(self, status: int, message: str) -> Reject:
         return responses.rejection(
             status, orjson.dumps({"message": message}), self._ids.request_id()
         )
@@ -221,10 +219,6 @@ class Hub:
         write = exchange.api.access_log
         if write is not None:
             access_log.info("%s", write(exchange.lookup()))
-
-    def count_message_in(self) -> None:
-        """Count a message that a client sent."""
-        self._messages_in += 1
 
     def count_cut(self) -> None:
         """Count a reader that was too slow."""

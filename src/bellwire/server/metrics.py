@@ -33,6 +33,8 @@ _COUNTERS = {
     "ClientError": ("client_error", "Requests refused before they reached an integration"),
     "ExecutionError": ("execution_error", "Requests that could not be given to an integration"),
 }
+_OUT = "(out)"
+"""Stands as the route of messages to clients, which have none."""
 _GAUGES = {"starting", "idle", "busy", "queued", "running", "waiting"}
 """Figures of the moment; all others only grow."""
 
@@ -70,7 +72,7 @@ class Metrics:
                 for route_key, metrics in _routes(api):
                     counter.add_metric(_labels(api, route_key), getattr(metrics, attribute))
                 if name == "MessageCount":
-                    counter.add_metric(_labels(api, "@connections"), api.messages_out)
+                    counter.add_metric(_labels(api, _OUT), api.messages_out)
             yield counter
         latency = HistogramMetricFamily(
             "bellwire_IntegrationLatency_seconds",
@@ -95,7 +97,12 @@ class Metrics:
             "Most that may be open",
             value=self._hub.limits.connections,
         )
-        yield GaugeMetricFamily("bellwire_half_open", "In a handshake", value=self._hub.half_open)
+        yield GaugeMetricFamily(
+            "bellwire_half_open", "In the middle of a request head", value=self._hub.half_open
+        )
+        yield GaugeMetricFamily(
+            "bellwire_connecting", "Waiting for their 101", value=self._hub.connecting
+        )
         yield CounterMetricFamily("bellwire_opened", "Opened so far", value=figures.opened)
         yield CounterMetricFamily(
             "bellwire_slow_consumers_cut", "Cut with 4008", value=figures.slow_consumers_cut

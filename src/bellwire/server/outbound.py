@@ -6,23 +6,30 @@ import asyncio
 
 import aiohttp
 
-from bellwire.errors import CallerError
+from bellwire.errors import CallerError, TooManyRequestsError
 from bellwire.gateway.effects import HttpAnswer, HttpRequest
 
 
 class HttpClient:
     """Sends the requests of HTTP integrations; redirects are passed on, not followed.
 
-    `answer_bytes` is the largest answer it takes. Time-outs are the caller's: it cancels.
+    `answer_bytes` is the largest answer it takes, `requests` how many may run at once. Time-outs
+    are the caller's: it cancels.
     """
 
-    def __init__(self, *, answer_bytes: int) -> None:
+    def __init__(self, *, answer_bytes: int, requests: int) -> None:
         self._answer_bytes = answer_bytes
+        self._requests = requests
         self._session: aiohttp.ClientSession | None = None
         self._running: set[asyncio.Task[HttpAnswer]] = set()
 
     def send(self, request: HttpRequest) -> asyncio.Task[HttpAnswer]:
-        """Send a request; the task holds its answer, or a CallerError where there is none."""
+        """Send a request; the task holds its answer, or a CallerError where there is none.
+
+        Raises TooManyRequestsError where too many run.
+        """
+        if len(self._running) >= self._requests:
+            raise TooManyRequestsError(f"{self._requests} HTTP requests are running")
         task = asyncio.get_running_loop().create_task(self._send(request))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -38,6 +45,7 @@ class HttpClient:
     async def _send(self, request: HttpRequest) -> HttpAnswer:
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),  # the bound is ours, and it is told
                 timeout=aiohttp.ClientTimeout(total=None),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # No compressed answers: a few bytes could become very many.

@@ -35,9 +35,11 @@ from bellwire.gateway.effects import (
     Ping,
     Reject,
     Send,
+    Work,
 )
 from bellwire.gateway.events import Handshake
-from bellwire.gateway.exchange import Answer, Exchange
+from bellwire.gateway.exchange import Ending, Exchange
+from bellwire.gateway.pipeline import broken
 
 
 if TYPE_CHECKING:
@@ -214,11 +216,11 @@ class WebSocketSession(asyncio.Protocol):
             return
         handshake = _handshake(request, self._transport)
         hub = self._hub
-        api = hub.find_api(handshake.path, handshake.host)
-        refusal = hub.refusal(api, request.path)
-        if refusal is not None or api is None:
-            assert refusal is not None
-            self._wire.send_response(_rejection(refusal))
+        api = next(iter(hub.find_apis(handshake.path, handshake.host)), None)
+        rejection = hub.rejection(api, request.path)
+        if rejection is not None or api is None:
+            assert rejection is not None
+            self._wire.send_response(_rejection(rejection))
             return
         self._response = response
         connection = self.connection = hub.make_connection(api, handshake)
@@ -227,11 +229,12 @@ class WebSocketSession(asyncio.Protocol):
         )
 
     def _connect_on(self, exchange: Exchange, outcome: Outcome | None = None) -> None:
-        step = exchange.advance(outcome)
+        step = _advanced(exchange, outcome)
         if isinstance(step, _WORK):
             self._hub.run(step, partial(self._connect_on, exchange))
             return
         assert isinstance(step, Accept | Reject)
+        self._hub.connecting -= 1
         self._hub.ended(exchange)
         self._answer(step)
 
@@ -256,28 +259,20 @@ class WebSocketSession(asyncio.Protocol):
     # Messages
 
     def _run_message(self, text: str) -> None:
-        exchange = self._connection.receive(text, now_ms=self._hub.now_ms())
-        self._hub.count_message_in()
-        step = exchange.advance()
-        if isinstance(step, _WORK):
-            self._in_flight += 1
-            self._hub.run(step, partial(self._message_on, exchange))
-        else:
-            self._end_message(exchange, step)
+        self._in_flight += 1
+        self._message_on(self._connection.receive(text, now_ms=self._hub.now_ms()))
 
-    def _message_on(self, exchange: Exchange, outcome: Outcome) -> None:
-        step = exchange.advance(outcome)
+    def _message_on(self, exchange: Exchange, outcome: Outcome | None = None) -> None:
+        step = _advanced(exchange, outcome)
         if isinstance(step, _WORK):
             self._hub.run(step, partial(self._message_on, exchange))
             return
         self._in_flight -= 1
-        self._end_message(exchange, step)
-        self._take_backlog()
-
-    def _end_message(self, exchange: Exchange, answer: Answer) -> None:
         self._hub.ended(exchange)
-        if isinstance(answer, Send):
-            self.send(answer.text)
+        if isinstance(step, Send):
+            self.send(step.text)
+        if outcome is not None:
+            self._take_backlog()
 
     def _take_backlog(self) -> None:
         while self._backlog and self._in_flight < self._hub.limits.messages_in_flight:
@@ -417,7 +412,7 @@ class WebSocketSession(asyncio.Protocol):
         self._hub.forget(self)
 
     def _disconnect_on(self, exchange: Exchange, outcome: Outcome | None = None) -> None:
-        step = exchange.advance(outcome)
+        step = _advanced(exchange, outcome)
         if isinstance(step, _WORK):
             self._hub.run(step, partial(self._disconnect_on, exchange))
         else:
@@ -431,18 +426,38 @@ class WebSocketSession(asyncio.Protocol):
         return (close.code, close.reason) if close is not None else (ABNORMAL, "")
 
 
+def _advanced(exchange: Exchange, outcome: Outcome | None) -> Work | Ending:
+    """Go on with an exchange; what a bug of ours stops is answered too, and hurts no other."""
+    try:
+        return exchange.advance(outcome)
+    except Exception:
+        log.exception("a request ended in a bug of Bellwire's")
+        return broken(exchange)
+
+
 def _handshake(request: Request, transport: asyncio.Transport) -> Handshake:
     headers = request.headers
     peer = transport.get_extra_info("peername")
     path, _, query = request.path.partition("?")
+    agents = headers.get_all("User-Agent")
     return Handshake(
         host=headers.get_all("Host")[-1] if headers.get_all("Host") else "",
         path=path,
         query=query,
-        headers=list(headers.raw_items()),
+        headers=[(name, _text(value)) for name, value in headers.raw_items()],
         source_ip=peer[0] if peer else "",
-        user_agent=headers.get_all("User-Agent")[-1] if headers.get_all("User-Agent") else None,
+        user_agent=_text(agents[-1]) if agents else None,
     )
+
+
+def _text(value: str) -> str:
+    """Return a header's value as UTF-8, which it may be; it was read as Latin-1."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _rejection(effect: Reject) -> Response:
