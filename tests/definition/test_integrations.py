@@ -218,12 +218,6 @@ def test_http(read: Callable[..., Integration], kind: str) -> None:
             None,
         ),
         (
-            f"IntegrationType: MOCK, RequestTemplates: {{$default: '{'x' * (300 * 1024 + 1)}'}}",
-            DefinitionError,
-            "the template `I.RequestTemplates.$default` is larger than 300 KB",
-            None,
-        ),
-        (
             "IntegrationType: MOCK, RequestTemplates: !If [a, b, c]",
             UnsupportedFeatureError,
             "`I.RequestTemplates` uses Fn::If, which is not resolved here",
@@ -252,12 +246,6 @@ def test_a_wrong_integration_is_refused(
 @pytest.mark.parametrize(
     ("properties", "message", "hint"),
     [
-        (
-            "IntegrationId: !Ref I, IntegrationResponseKey: '200'",
-            "20:85: IntegrationResponseKey is `$default` or an expression between slashes, not "
-            "`200`",
-            r"write `/200/` or `/2\d\d/`",
-        ),
         ("IntegrationId: !Ref I", "18:5: `Answer` has no IntegrationResponseKey", None),
         (
             "IntegrationId: !Ref J, IntegrationResponseKey: $default",

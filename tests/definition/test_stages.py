@@ -146,24 +146,6 @@ def test_unknown_settings_are_reported(load: Load, declare: Declare) -> None:
             "11:68: RouteSettings names the route `helo`, which this API does not have",
             "did you mean `hello`?",
         ),
-        (
-            "StageName: s, AccessLogSettings: {Format: $context.status}",
-            DefinitionError,
-            "11:80: `S.AccessLogSettings.Format` must hold $context.requestId",
-            None,
-        ),
-        (
-            'StageName: s, AccessLogSettings: {Format: "$context.requestId\\na"}',
-            DefinitionError,
-            "11:80: `S.AccessLogSettings.Format` must be a single line",
-            None,
-        ),
-        (
-            f"StageName: s, AccessLogSettings: {{Format: '$context.requestId {'x' * 3072}'}}",
-            DefinitionError,
-            "11:80: `S.AccessLogSettings.Format` is larger than 3 KB",
-            None,
-        ),
     ],
 )
 def test_a_wrong_stage_is_refused(

@@ -148,13 +148,6 @@ def test_authorizers_in_all_forms(
             "it takes `name`, `arn`, `identitySource`",
         ),
         (
-            "{name: auth-fn, identitySource: [$request.header.Auth]}",
-            DefinitionError,
-            "8:55: `$request.header.Auth` is no identity source of a WebSocket API",
-            "write route.request.header.NAME, route.request.querystring.NAME, context.NAME or "
-            "stageVariables.NAME",
-        ),
-        (
             "{name: auth-fn, identitySource: {a: 1}}",
             DefinitionError,
             "8:55: `AuthDashfnWebsocketsAuthorizer.IdentitySource` must be a list, not a map",
@@ -229,11 +222,6 @@ def test_the_access_log(load: Load, logs: str, log_format: str | None) -> None:
         ("{formt: x}", "3:21: unknown key `provider.logs.websocket.formt`"),
         ("maybe", "3:20: `provider.logs.websocket` must be true or false, not `maybe`"),
         ("{executionLogging: 5}", "3:39: `provider.logs.websocket.executionLogging` must be true"),
-        (
-            "{format: $context.status}",
-            "3:29: `WebsocketsDeploymentStage.AccessLogSettings.Format` must hold "
-            "$context.requestId",
-        ),
     ],
 )
 def test_a_wrong_setting_of_the_access_log_is_refused(

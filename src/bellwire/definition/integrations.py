@@ -32,7 +32,6 @@ from bellwire.errors import DefinitionError, Place, UnsupportedFeatureError
 
 
 TIMEOUT_MS = (50, 29_000)
-TEMPLATE_BYTES = 300 * 1024
 """[docs.aws.amazon.com/apigateway/latest/developerguide/
 apigateway-execution-service-websocket-limits-table.html]"""
 
@@ -162,7 +161,7 @@ def read_integration(
         passthrough=properties.choice("PassthroughBehavior", _PASSTHROUGH) or "WHEN_NO_MATCH",
         content_handling=properties.choice("ContentHandlingStrategy", _CONTENT_HANDLING),
         request_parameters=properties.texts("RequestParameters"),
-        request_templates=_templates(properties, "RequestTemplates"),
+        request_templates=properties.texts("RequestTemplates"),
         template_selection=properties.text("TemplateSelectionExpression"),
         responses=tuple(responses),
     )
@@ -198,30 +197,11 @@ def read_response(properties: Properties, findings: Findings) -> IntegrationResp
     """
     properties.check(INTEGRATION_RESPONSE_READ, INTEGRATION_RESPONSE_IGNORED, findings)
     key = properties.required("IntegrationResponseKey")
-    if key != "$default" and not (len(key) > 2 and key[0] == key[-1] == "/"):
-        raise DefinitionError(
-            f"IntegrationResponseKey is `$default` or an expression between slashes, not "
-            f"{clipped(key)}",
-            place=properties.place("IntegrationResponseKey"),
-            hint=r"write `/200/` or `/2\d\d/`",
-        )
     return IntegrationResponse(
         key=key,
         place=properties.place("IntegrationResponseKey"),
         parameters=properties.texts("ResponseParameters"),
-        templates=_templates(properties, "ResponseTemplates"),
+        templates=properties.texts("ResponseTemplates"),
         template_selection=properties.text("TemplateSelectionExpression"),
         content_handling=properties.choice("ContentHandlingStrategy", _CONTENT_HANDLING),
     )
-
-
-def _templates(properties: Properties, key: str) -> dict[str, str]:
-    templates = properties.texts(key)
-    for name, text in templates.items():
-        if len(text.encode()) > TEMPLATE_BYTES:
-            raise DefinitionError(
-                f"the template `{properties.path(key)}.{name}` is larger than "
-                f"{TEMPLATE_BYTES // 1024} KB",
-                place=properties.place(key),
-            )
-    return templates

@@ -39,7 +39,6 @@ SCHEMA_BYTES = 32 * 1024
 
 _RESERVED = ("$connect", "$disconnect", "$default")
 _AUTHORIZATION: tuple[AuthorizationType, ...] = ("NONE", "AWS_IAM", "CUSTOM")
-_SOURCE = re.compile(r"route\.request\.(header|querystring)\..+|(context|stageVariables)\..+")
 _PARAMETER = re.compile(
     r"route\.request\.(querystring|header|multivaluequerystring|multivalueheader)\.[\w.$-]+"
 )
@@ -117,14 +116,6 @@ def read_authorizer(properties: Properties, findings: Findings) -> AuthorizerDra
             hint="a function can check a token, too",
         )
     sources = properties.text_list("IdentitySource")
-    for source in sources:
-        if not _SOURCE.fullmatch(source):
-            raise DefinitionError(
-                f"{clipped(source)} is no identity source of a WebSocket API",
-                place=properties.place("IdentitySource"),
-                hint="write route.request.header.NAME, route.request.querystring.NAME, "
-                "context.NAME or stageVariables.NAME",
-            )
     name = properties.required("Name")
     authorizer = Authorizer(name, "", sources, properties.origin)
     return AuthorizerDraft(authorizer, read_uri(properties, "AuthorizerUri"))

@@ -23,14 +23,9 @@ from bellwire.definition.vocabulary import (
 from bellwire.errors import DefinitionError, UnknownKeyError
 
 
-LOG_FORMAT_BYTES = 3 * 1024
-"""[docs.aws.amazon.com/apigateway/latest/developerguide/
-apigateway-execution-service-websocket-limits-table.html]"""
-
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]+")
 _VARIABLE_VALUE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]{1,2048}")
-_REQUEST_ID = re.compile(r"\$context\.requestId\b|\$\{context\.requestId\}")
 
 
 def read_stage(properties: Properties, route_keys: Iterable[str], findings: Findings) -> Stage:
@@ -116,16 +111,4 @@ def _log_format(properties: Properties) -> str | None:
     text = settings.text("Format") if settings else None
     if not settings or text is None:
         return None
-    text = text.removesuffix("\n")
-    problem = None
-    if "\n" in text:
-        problem = "must be a single line"
-    elif not _REQUEST_ID.search(text):
-        problem = "must hold $context.requestId"
-    elif len(text.encode()) > LOG_FORMAT_BYTES:
-        problem = f"is larger than {LOG_FORMAT_BYTES // 1024} KB"
-    if problem:
-        raise DefinitionError(
-            f"`{settings.path('Format')}` {problem}", place=settings.place("Format")
-        )
-    return text
+    return text.removesuffix("\n")
