@@ -133,6 +133,18 @@ def test_authorization_of_messages_is_reported(load: Load, declare: Declare) -> 
     )
 
 
+def test_keys_and_parameters_of_messages_are_reported(load: Load, declare: Declare) -> None:
+    text = declare(
+        route(
+            "RouteKey: a, ApiKeyRequired: true, RequestParameters: {route.request.header.d: true}"
+        )
+    )
+    assert [finding.message for finding in load(text).findings] == [
+        f"{key} of the route `a` is without effect: only a handshake has a key and parameters"
+        for key in ("ApiKeyRequired", "RequestParameters")
+    ]
+
+
 def test_a_schema_may_be_a_map(read: Callable[..., Route]) -> None:
     uri = "http://json-schema.org/draft-04/schema#"
     schema = f"{{$schema: '{uri}', type: object, required: [a], x: 1.5}}"

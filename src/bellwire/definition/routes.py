@@ -139,6 +139,8 @@ def read_route(properties: Properties, parts: Parts, findings: Findings) -> Rout
     place = properties.place("RouteKey")
     _check_route_key(route_key, place)
     authorization, authorizer = _authorization(properties, route_key, parts, findings)
+    if route_key != "$connect":
+        _report_connect_only(properties, route_key, findings)
     route = Route(
         route_key=route_key,
         integration=None,
@@ -151,6 +153,18 @@ def read_route(properties: Properties, parts: Parts, findings: Findings) -> Rout
         request_parameters=_request_parameters(properties),
     )
     return RouteDraft(route, _target(properties, parts), authorizer)
+
+
+def _report_connect_only(properties: Properties, route_key: str, findings: Findings) -> None:
+    """Name what says something of handshakes on a route that has none: a message has no headers."""
+    for key in ("ApiKeyRequired", "RequestParameters"):
+        if properties.get(key):
+            findings.notice(
+                f"{key} of the route {clipped(route_key)} is without effect: only a handshake has "
+                "a key and parameters",
+                properties.place(key),
+                "set it on the route $connect",
+            )
 
 
 def _check_route_key(route_key: str, place: Place) -> None:
