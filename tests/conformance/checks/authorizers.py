@@ -168,7 +168,7 @@ def an_authorizer_names_nobody(session: Session) -> None:
 
 @CHAPTER.check("Our choice: an authorizer that takes too long is 500.", OUTPUT)
 def an_authorizer_takes_too_long(session: Session) -> None:
-    refused_with(session, 500, {"sleep": 1.5})
+    refused_with(session, 500, {"sleep": 2.5})
 
 
 @CHAPTER.check("An answer of more than 8 KB: 500.", LIMITS)

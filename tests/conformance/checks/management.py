@@ -227,7 +227,7 @@ def a_post_while_a_message_runs(session: Session) -> None:
     client = session.connect()
     assert client.id
     client.send(
-        {"action": "echo", "order": {"sleep": 0.4, "return": {"statusCode": 200, "body": "after"}}}
+        {"action": "echo", "order": {"sleep": 1, "return": {"statusCode": 200, "body": "after"}}}
     )
     taken(session.post(client.id, b"before"))
     expect([client.receive(), client.receive()], ["before", "after"], "the frames")

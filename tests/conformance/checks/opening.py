@@ -70,7 +70,7 @@ def an_answer_with_a_key_of_its_own(session: Session) -> None:
     "A function slower than the integration's timeout: 504.", RESPONSES, service="limits"
 )
 def a_slow_function(session: Session) -> None:
-    expect(session.refusal(order={"sleep": 1}).status, 504, "the status")
+    expect(session.refusal(order={"sleep": 1.3}).status, 504, "the status")
 
 
 @CHAPTER.check("The handshake stays pending until `$connect` is done.", CONNECT)
@@ -83,7 +83,7 @@ def the_handshake_waits(session: Session) -> None:
 
 @CHAPTER.check("Until the 101 is sent, @connections answers 410 for the id.", GONE)
 def the_id_is_gone_until_the_101(session: Session) -> None:
-    with session.knocking(order={"sleep": 0.5}) as knock:
+    with session.knocking(order={"sleep": 1}) as knock:
         connection_id = knock.connect_event()["requestContext"]["connectionId"]
         expect(session.post(connection_id, b"too soon").status, 410, "the status before")
         expect(knock.status(), 101, "the status of the handshake")

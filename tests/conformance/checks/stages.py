@@ -125,7 +125,7 @@ def the_accounts_requests(session: Session) -> None:
     client = other.connect()
     boto3 = other.boto3()
     try:
-        for _ in range(10):
+        for _ in range(20):
             boto3.post_to_connection(ConnectionId=client.id, Data=b"x")
     except ClientError as error:
         expect(error.response["Error"]["Code"], "LimitExceededException", "boto3's error")
@@ -199,4 +199,4 @@ def integration_latency(session: Session) -> None:
     before = session.counter("bellwire_IntegrationLatency_seconds_sum", Route="echo")
     client.ask({"action": "echo", "order": {"sleep": 0.2}})
     grown = session.counter("bellwire_IntegrationLatency_seconds_sum", Route="echo") - before
-    assert 0.2 <= grown <= 2, f"it grew by {grown:.1f} s"
+    assert 0.2 <= grown <= 5, f"it grew by {grown:.1f} s"
