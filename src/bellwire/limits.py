@@ -37,7 +37,7 @@ class Limits:
     requests_burst: int = 5000
     """How many requests may come at once where `requests_per_s` is set [ws]."""
     half_open: int = 2000
-    """Sockets that may be in the middle of their request head; more are closed. Ours."""
+    """Sockets that may be in the middle of their request head; more close the oldest. Ours."""
     http_requests: int = 1000
     """Requests of HTTP integrations that run at once; more are answered 429. Ours."""
     http_answer_bytes: int = 10 * 1024 * 1024
@@ -47,6 +47,8 @@ class Limits:
     """Longest path and query of a handshake [ws]."""
     request_head_bytes: int = 32 * 1024
     """Largest request line plus headers. Ours: AWS allows 10 KB of headers [ws]."""
+    request_body_timeout_s: float = 10.0
+    """A caller of the HTTP APIs that has not finished its body by then is answered 408. Ours."""
     request_head_timeout_s: float = 10.0
     """A client that has not finished its request head by then is dropped. Ours."""
     close_timeout_s: float = 5.0

@@ -363,6 +363,7 @@ class Node:
             is_ready=lambda: self._is_ready,
             pages=console.files(),
             token=self._token,
+            host_names={self.settings.host, *self.service.host_names},
             metrics=self._metrics().text,
         )
         http = self._http = HttpServer(services)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bellwire.definition.overrides import read_limits
+from bellwire.definition.overrides import read_host_names, read_limits
 from bellwire.definition.values import Fields
 from bellwire.errors import DefinitionError
 from bellwire.limits import Limits
@@ -70,7 +70,7 @@ def test_every_limit_can_be_set(fields: Make) -> None:
         (
             "port: 1",
             "1:21: unknown key `custom.bellwire.port`",
-            "it takes `limits`, `accessKeys`, `signConnections`",
+            "it takes `limits`, `accessKeys`, `signConnections`, `hostNames`",
         ),
         (
             "limits: {idleTimeoutS: 0}",
@@ -98,6 +98,11 @@ def test_every_limit_can_be_set(fields: Make) -> None:
             "not `-1`",
             None,
         ),
+        (
+            "limits: {idleTimeoutS: '.inf'}",
+            "1:44: `custom.bellwire.limits.idleTimeoutS` must be a number above 0, not `.inf`",
+            None,
+        ),
         ("limits: [1]", "1:29: `custom.bellwire.limits` must be a map, not a list", None),
     ],
 )
@@ -105,3 +110,12 @@ def test_a_wrong_limit_is_refused(fields: Make, text: str, message: str, hint: s
     with pytest.raises(DefinitionError) as caught:
         read_limits(fields(f"custom: {{bellwire: {{{text}}}}}\n"))
     assert (str(caught.value), caught.value.hint) == (f"serverless.yml:{message}", hint)
+
+
+def test_host_names(fields: Make) -> None:
+    assert read_host_names(fields("custom: {bellwire: {limits: {}}}")) == ()
+    assert read_host_names(fields("a: 1")) == ()
+    text = "custom: {bellwire: {hostNames: [Live.example.com, '${self:custom.b}']}, b: b.c}"
+    assert read_host_names(fields(text)) == ("live.example.com", "b.c")
+    with pytest.raises(DefinitionError, match="must be a list"):
+        read_host_names(fields("custom: {bellwire: {hostNames: live.example.com}}"))

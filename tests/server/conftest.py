@@ -176,6 +176,7 @@ class FrontDoorServer:
                     "page.css": StaticFile(b"h1 {}", "text/css; charset=utf-8", '"e2"'),
                 },
                 token="token-of-the-functions",
+                host_names={"live.example.com"},
                 metrics=metrics.text,
             )
         )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -133,5 +134,22 @@ def test_what_is_no_http_ends(run: Run, serve: Serve, garbage: bytes) -> None:
             client.end()
             with suppress(ConnectionResetError):
                 assert not (await client.rest()).startswith(b"HTTP/1.1 2")
+
+    run(main())
+
+
+def test_too_many_half_open_sockets_cost_the_oldest(
+    run: Run, serve: Serve, wait_until: Callable[..., Awaitable[None]]
+) -> None:
+    async def main() -> None:
+        async with serve(half_open=3) as server:
+            idle = [await server.raw(b"GET") for _ in range(3)]
+            assert (await server.request("GET", "/healthz")).status == 200
+            with suppress(ConnectionError):
+                assert await idle[0].rest() == b""
+            idle[1].send(b" /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert (await idle[1].rest()).startswith(b"HTTP/1.1 200 ")
+            idle[2].close()
+            await wait_until(lambda: not server.hub.half_open)
 
     run(main())

@@ -573,3 +573,73 @@ def test_stages_are_told_apart_by_path_and_apis_by_host(
             assert caught.value.response.status_code == 403
 
     run(main())
+
+
+# Bodies, targets and pages that are not as they should be
+
+
+def test_a_body_is_bounded_in_size_and_time(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve(["$connect"], request_body_timeout_s=0.1) as server:
+            client, connection_id = await server.connect_with_id()
+            path = f"/dev/@connections/{connection_id}"
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\n"
+            announced = await server.raw(f"{head}Content-Length: 131073\r\n\r\n".encode())
+            assert (await announced.head()).startswith(b"HTTP/1.1 413 ")
+            chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+            chunked = await server.raw(
+                f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk * 3
+            )
+            assert (await chunked.head()).startswith(b"HTTP/1.1 413 ")
+            slow = await server.raw(f"{head}Content-Length: 10\r\n\r\nabc".encode())
+            assert (await slow.head()).startswith(b"HTTP/1.1 408 ")
+            await client.close()
+
+    run(main())
+
+
+def test_a_target_may_name_scheme_and_host(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            answer = await server.request("POST", "http://localhost/topics/a%2Fb?qos=1", b"hi")
+            assert answer.status == 200
+            assert server.published == [("a/b", b"hi", 1)]
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "allowed"),
+    [
+        ("127.0.0.1", "http://127.0.0.1", True),
+        ("localhost:3001", "http://localhost:3001", True),
+        ("abc.localhost", "http://abc.localhost", True),
+        ("[::1]:3001", "http://[::1]:3001", True),
+        ("live.example.com", "https://live.example.com", True),
+        # The name of another site that points here, by the time its page calls.
+        ("evil.example:3001", "http://evil.example:3001", False),
+        ("127.0.0.1", "http://127.0.0.1:3001", False),
+        ("127.0.0.1", "http://[", False),
+        ("127.0.0.1", "http://\xff", False),
+        ("127.0.0.1", "null", False),
+    ],
+)
+def test_which_pages_may_call(
+    run: Run, serve: Serve, host: str, origin: str, allowed: bool
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            answer = await server.request("GET", "/console/devices", host=host, Origin=origin)
+            assert answer.status == (200 if allowed else 403)
+
+    run(main())
+
+
+def test_an_error_may_quote_what_is_no_text(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            path = "/2015-03-31/functions/set/invocations"
+            answer = await server.request("POST", path, b"{}", X_Amz_Invocation_Type="\xff")
+            assert answer.status == 400
+
+    run(main())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 
 from bellwire.errors import BadRequestError, CallerError, TooManyRequestsError
 from bellwire.gateway.api import Route
@@ -712,6 +712,45 @@ def test_a_flood_of_messages_waits_in_the_socket(run: Run, serve: Serve, wait_un
             flooding.cancel()
             server.functions.release()
             await wait_until(lambda: len(server.functions.of("default")) >= before)
+
+    run(main())
+
+
+def test_a_flood_that_is_answered_at_once_keeps_nobody_waiting(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with (
+            serve(["$connect", "echo"], send_queue_bytes=50_000_000) as server,
+            server.connect() as good,
+        ):
+            flooder = await server.raw_open()
+            frame = bytes(Frame(Opcode.TEXT, b"nowhere").serialize(mask=True))
+            flooder.send(frame * 40_000)  # each is answered Forbidden, without a function
+            answered = 0
+            while server.apis[0].unrouted.message_count < 40_000:
+                await good.send('{"action":"echo"}')
+                await good.recv()
+                answered += 1
+            assert answered > 6, "it had no turn between the messages of the flood"
+            flooder.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("size", [3 * 8192 - 1, 3 * 8192, 3 * 8192 + 1, 100_000])
+def test_nothing_of_what_waits_for_its_turn_is_lost(run: Run, serve: Serve, size: int) -> None:
+    async def main() -> None:
+        async with serve(["$disconnect", "$default"], messages_in_flight=100_000) as server:
+            client = await server.raw_open()
+            frame = bytes(Frame(Opcode.TEXT, b"x").serialize(mask=True))
+            count = size // len(frame)
+            client.send(frame * count)
+            client.send_frame(Opcode.CLOSE, (1000).to_bytes(2))
+            await client.rest()
+            client.close()
+            (end,) = await server.functions.wait_for("disconnect")
+            assert end.context["disconnectStatusCode"] == 1000
+            assert len(server.functions.of("default")) == count
+            assert server.functions.calls[-1] is end
 
     run(main())
 

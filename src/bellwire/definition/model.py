@@ -231,7 +231,7 @@ class Service:
     """A whole serverless.yml, with variables resolved for one stage.
 
     The first of `apis` is that of the functions' `websocket` events, others are declared under
-    `resources`.
+    `resources`. `host_names` are those under which a proxy serves the console.
     """
 
     name: str
@@ -245,6 +245,7 @@ class Service:
     rules: tuple[TopicRule, ...]
     limits: Limits
     access_keys: AccessKeys = field(default_factory=AccessKeys)
+    host_names: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
 
     @property

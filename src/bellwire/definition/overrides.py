@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields as fields_of
 from dataclasses import replace
 
 from bellwire.definition.nodes import Node, ScalarNode
 from bellwire.definition.suggestion import described
-from bellwire.definition.values import Fields
+from bellwire.definition.values import Fields, items_of, text_of
 from bellwire.errors import DefinitionError
 from bellwire.limits import Limits
 
 
-_KEYS = ("limits", "accessKeys", "signConnections")
+_KEYS = ("limits", "accessKeys", "signConnections", "hostNames")
 _DEFAULTS = Limits()
 _MAY_BE_ZERO = {
     "ping_interval_s",
@@ -49,6 +50,19 @@ def read_limits(service: Fields) -> Limits:
     return replace(_DEFAULTS, **values)  # type: ignore[arg-type]
 
 
+def read_host_names(service: Fields) -> tuple[str, ...]:
+    """Return `custom.bellwire.hostNames`. Raises DefinitionError."""
+    custom = service.fields("custom")
+    section = custom.fields("bellwire") if custom else None
+    node = section.get("hostNames") if section else None
+    if section is None or node is None:
+        return ()
+    path = section.path("hostNames")
+    return tuple(
+        text_of(service.variables.resolve(item), path).lower() for item in items_of(node, path)
+    )
+
+
 def _camel_case(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
@@ -60,7 +74,7 @@ def _limit(name: str, path: str, node: Node) -> int | float:
     numeric = isinstance(value, int) or (isinstance(value, float) and not whole)
     if isinstance(value, bool) or not numeric or not isinstance(value, int | float):
         raise _wrong_limit(name, path, node)
-    if value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
+    if not math.isfinite(value) or value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
         raise _wrong_limit(name, path, node)
     return value if whole else float(value)
 

@@ -17,7 +17,7 @@ from bellwire.definition.keys import read_access_keys
 from bellwire.definition.model import Service, TopicRule
 from bellwire.definition.naming import make_api_id
 from bellwire.definition.nodes import Entry, MappingNode, ScalarNode
-from bellwire.definition.overrides import read_limits
+from bellwire.definition.overrides import read_host_names, read_limits
 from bellwire.definition.resources import Resources
 from bellwire.definition.suggestion import clipped, described, did_you_mean, nearest
 from bellwire.definition.template import Template
@@ -114,6 +114,7 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
         rules=rules,
         limits=limits,
         access_keys=access_keys,
+        host_names=read_host_names(service),
         findings=findings.all(),
     )
 

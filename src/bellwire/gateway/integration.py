@@ -324,6 +324,8 @@ def _sources(exchange: Exchange) -> Sources:
 def _url(uri: str, mapped: Mapped) -> str:
     """Put mapped parameters into a URI: path ones for `{name}`, query ones at its end."""
     for name, value in mapped.path.items():
+        if value in (".", ".."):
+            raise failed(f"the path parameter {name} would leave the path: {value!r}")
         uri = uri.replace(f"{{{name}}}", quote(value, safe=""))
     if not mapped.query:
         return uri

@@ -72,7 +72,11 @@ def failure(error: CallerError, request_id: str) -> Answer:
     if error.status == 410:
         return Answer(410, headers, b"")
     headers["Content-Type"] = "application/json"
-    return Answer(error.status, headers, orjson.dumps({"message": error.message}))
+    return Answer(
+        error.status,
+        headers,
+        orjson.dumps({"message": error.message.encode("utf-8", "replace").decode()}),
+    )
 
 
 def _iso(epoch_ms: int) -> str:

@@ -43,11 +43,11 @@ class FrontDoor(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock on the request head."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not one by its type
-        if self._hub.half_open >= self._limits.half_open:
-            self._refused = True
-            self._transport.abort()  # an answer would hold the socket until it is taken
-            return
-        self._hub.half_open += 1
+        half_open = self._hub.half_open
+        if len(half_open) >= self._limits.half_open:
+            # Who asks in earnest has sent a head long before.
+            next(iter(half_open)).abort()
+        half_open[self._transport] = None
         self._timer = asyncio.get_running_loop().call_later(
             self._limits.request_head_timeout_s, self._transport.abort
         )
@@ -97,6 +97,6 @@ class FrontDoor(asyncio.Protocol):
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
-            self._hub.half_open -= 1
+            self._hub.half_open.pop(cast(asyncio.Transport, self._transport), None)
             self._timer.cancel()
             self._timer = None

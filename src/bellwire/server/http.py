@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 import orjson
@@ -43,6 +44,7 @@ Devices = Callable[[], list[dict[str, object]]]
 
 _CONTENT_SECURITY_POLICY = "default-src 'self'; connect-src 'self' ws: wss:"
 TOKEN_HEADER = "X-Bellwire-Token"
+_SHUTDOWN_S = 2.0
 _BODY_BYTES = 7 * 1024 * 1024  # a little above the largest event: the exact bound is checked later
 
 
@@ -50,7 +52,8 @@ _BODY_BYTES = 7 * 1024 * 1024  # a little above the largest event: the exact bou
 class HttpServices:
     """What the HTTP half needs of the node.
 
-    `token` is what the node's own functions show where @connections asks for a signature.
+    `token` is what the node's own functions show where @connections asks for a signature;
+    `host_names` are names of this host that its pages may be under, besides addresses.
     """
 
     hub: Hub
@@ -62,6 +65,7 @@ class HttpServices:
     is_ready: Callable[[], bool]
     pages: Mapping[str, StaticFile]
     token: str
+    host_names: Collection[str]
     metrics: Callable[[], bytes]
 
 
@@ -89,7 +93,10 @@ class HttpServer:
 
     def __init__(self, services: HttpServices) -> None:
         self._runner = web.AppRunner(
-            _make_application(services), access_log=None, handle_signals=False
+            _make_application(services),
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_SHUTDOWN_S,  # a body that never ends would else hold it for a minute
         )
 
     async def start(self) -> None:
@@ -134,9 +141,36 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
 async def _refuse_other_sites(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """Refuse calls that a web page of another site makes through a visitor's browser."""
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and not _is_own_page(origin, request):
         raise ForbiddenError(f"calls from the web page {origin} are not allowed")
     return await handler(request)
+
+
+def _is_own_page(origin: str, request: web.Request) -> bool:
+    """Tell whether the page came from here, under a name that nobody else can give this address.
+
+    A site may have its own name point here once its page is loaded (DNS rebinding): page and host
+    are then the same, and still not ours.
+    """
+    try:
+        page = urlsplit(origin)
+        name = urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:
+        return False
+    return page.netloc == request.host and (
+        _is_address(name)
+        or name == "localhost"
+        or name.endswith(".localhost")
+        or name in request.app[_SERVICES].host_names
+    )
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 async def _connections(request: web.Request) -> web.StreamResponse:
@@ -145,7 +179,8 @@ async def _connections(request: web.Request) -> web.StreamResponse:
     apis = hub.find_apis(request.match_info["stage"], request.host)
     if not apis:
         raise ForbiddenError("Forbidden")
-    body = await request.read() if request.method == "POST" else b""
+    is_post = request.method == "POST"
+    body = await _body(request, hub.limits.message_bytes) if is_post else b""
     _check_call(services, apis[0].account, request, body)
     connection_id = unquote(request.match_info["connection_id"])
     management.check_connection_id(connection_id)
@@ -181,7 +216,7 @@ def _check_call(
     given = request.headers.get(TOKEN_HEADER, "").encode("utf-8", "surrogatepass")
     is_own_function = compare_digest(given, services.token.encode())
     if account.access_keys.sign_connections and not is_own_function:
-        path, _, query = request.raw_path.partition("?")
+        path, query = _raw_target(request)
         headers = [(name, value) for name, value in request.headers.items()]
         verify_signature(
             SignedRequest(request.method, path, query, headers, body),
@@ -210,7 +245,7 @@ async def _invoke(request: web.Request) -> web.StreamResponse:
         raise _InvalidParameterError(
             f"Invocation type {kind} is not supported by this version: use RequestResponse"
         )
-    event = await request.read() or b"{}"
+    event = await _body(request, _BODY_BYTES) or b"{}"
     try:
         orjson.loads(event)
     except orjson.JSONDecodeError as error:
@@ -230,6 +265,11 @@ async def _invoke(request: web.Request) -> web.StreamResponse:
 class _RequestTooLargeError(CallerError):
     status = 413
     aws_code = "RequestTooLargeException"
+
+
+class _RequestTimeoutError(CallerError):
+    status = 408
+    aws_code = "RequestTimeoutException"
 
 
 class _LimitExceededError(CallerError):
@@ -262,11 +302,8 @@ async def _publish(request: web.Request) -> web.StreamResponse:
     qos = request.query.get("qos", "0")
     if qos not in ("0", "1"):
         raise _InvalidRequestError(f"qos is 0 or 1, not {qos!r}")
-    topic = unquote(request.raw_path.partition("?")[0].removeprefix("/topics/"))
-    payload = await request.read()
-    limit = services.hub.limits.mqtt_payload_bytes
-    if len(payload) > limit:
-        raise PayloadTooLargeError(f"Payload too long: {len(payload)} bytes, at most {limit}")
+    topic = unquote(_raw_target(request)[0].removeprefix("/topics/"))
+    payload = await _body(request, services.hub.limits.mqtt_payload_bytes)
     try:
         await services.publish(topic, payload, int(qos))
     except BadRequestError as error:
@@ -308,6 +345,32 @@ async def _health(request: web.Request) -> web.StreamResponse:
 async def _ready(request: web.Request) -> web.StreamResponse:
     ready = request.app[_SERVICES].is_ready()
     return web.json_response({"ready": ready}, status=200 if ready else 503)
+
+
+def _raw_target(request: web.Request) -> tuple[str, str]:
+    """Return path and query as they were sent; a target may name scheme and host, too."""
+    target = request.raw_path
+    if not target.startswith("/"):
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    path, _, query = target.partition("?")
+    return path, query
+
+
+async def _body(request: web.Request, limit: int) -> bytes:
+    """Read a request's body; raises PayloadTooLargeError before more than `limit` is in memory."""
+    too_large = PayloadTooLargeError(f"Request too long: at most {limit} bytes")
+    if request.content_length is not None and request.content_length > limit:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(request.app[_SERVICES].hub.limits.request_body_timeout_s):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise too_large
+    except TimeoutError:
+        raise _RequestTimeoutError("the body did not come in time") from None
+    return bytes(body)
 
 
 def _request_id(request: web.Request) -> str:

@@ -42,6 +42,7 @@ SendRequest = Callable[[HttpRequest], "asyncio.Future[HttpAnswer]"]
 OnOutcome = Callable[[Outcome], None]
 
 _GOING_AWAY = Close(GOING_AWAY, "Going away")
+_WARNINGS_PER_S = 20
 _SWEEPS = 20
 """Slices of a round over all connections, so that no turn of the loop is long."""
 
@@ -87,9 +88,11 @@ class Hub:
         self._running = 0
         self._stopping = False
         self._idle = asyncio.Event()
-        self.half_open = 0
+        # Sockets in the middle of their request head, the oldest first.
+        self.half_open: dict[asyncio.Transport, None] = {}
         self.connecting = 0
         self._opened = self._cut = 0
+        self._warned_second = self._warned = self._unsaid = 0
 
     # Finding and sending
 
@@ -208,17 +211,30 @@ class Hub:
     def ended(self, exchange: Exchange) -> None:
         """Take a request that has come to its end: say what went wrong, write the access log."""
         if exchange.reason:
-            log.warning(
-                "%s %s of connection %s: %s (%s)",
-                exchange.event_type,
-                exchange.route.route_key if exchange.route is not None else "-",
-                exchange.context.connection_id,
-                exchange.error,
-                exchange.reason,
-            )
+            self._warn(exchange)
         write = exchange.api.access_log
         if write is not None:
             access_log.info("%s", write(exchange.lookup()))
+
+    def _warn(self, exchange: Exchange) -> None:
+        """Say why a request failed, a few times a second: a flood of them must not fill the log."""
+        second = self.now_ms() // 1000
+        if second != self._warned_second:
+            if self._unsaid:
+                log.warning("%d more requests failed, not written here", self._unsaid)
+            self._warned_second, self._warned, self._unsaid = second, 0, 0
+        if self._warned >= _WARNINGS_PER_S:
+            self._unsaid += 1
+            return
+        self._warned += 1
+        log.warning(
+            "%s %s of connection %s: %s (%s)",
+            exchange.event_type,
+            exchange.route.route_key if exchange.route is not None else "-",
+            exchange.context.connection_id,
+            exchange.error,
+            exchange.reason,
+        )
 
     def count_cut(self) -> None:
         """Count a reader that was too slow."""

@@ -98,7 +98,7 @@ class Metrics:
             value=self._hub.limits.connections,
         )
         yield GaugeMetricFamily(
-            "bellwire_half_open", "In the middle of a request head", value=self._hub.half_open
+            "bellwire_half_open", "In the middle of a request head", value=len(self._hub.half_open)
         )
         yield GaugeMetricFamily(
             "bellwire_connecting", "Waiting for their 101", value=self._hub.connecting

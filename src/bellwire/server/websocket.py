@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("bellwire.gateway")
 
 _WORK = (Invoke, HttpRequest)
+_BYTES_A_TURN = 8 * 1024
+"""Bytes of one connection that are handled before others have their turn: a few hundred small
+messages, a few milliseconds."""
 _UNSUPPORTED_DATA, _INVALID_DATA = 1003, 1007
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _WIRE_LOGGER = logging.getLogger("bellwire.wire")
@@ -86,6 +89,7 @@ class WebSocketSession(asyncio.Protocol):
         "_response",
         "_timer",
         "_transport",
+        "_unread",
         "_wire",
         "connection",
     )
@@ -108,6 +112,7 @@ class WebSocketSession(asyncio.Protocol):
         self._queue: list[bytes] = []
         self._queued_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._unread = b""
 
     # From the network
 
@@ -115,20 +120,41 @@ class WebSocketSession(asyncio.Protocol):
         """Take bytes from the socket; the first are a whole request head, and nothing more."""
         if self._wire.eof_sent:
             return  # we have closed: what the peer still sends no longer matters
-        connection = self.connection
-        if connection is None:
+        if self.connection is None:
             self._take_head(data)
+            self._write_wire()
         elif self._response is not None:
             # A client waits for the 101 (RFC 6455, 4.1). One that does not would have its message
             # run before `$connect` has let it in.
             self._transport.abort()
+        elif self._unread:
+            self._unread += data  # what came before goes first
         else:
-            connection.last_heard_ms = self._hub.now_ms()
-            self._wire.receive_data(data)
-            for event in self._wire.events_received():
-                if isinstance(event, Frame) and not self._take_frame(event):
-                    break
+            self._take_data(data)
+
+    def _take_data(self, data: bytes) -> None:
+        """Take what may be handled in this turn of the loop; the rest waits for the next ones.
+
+        A flood of small messages would else keep all others waiting until it is through.
+        """
+        if len(data) > _BYTES_A_TURN:
+            self._unread = data[_BYTES_A_TURN:]
+            data = data[:_BYTES_A_TURN]
+            self._stop_reading()
+            asyncio.get_running_loop().call_soon(self._take_unread)
+        self._connection.last_heard_ms = self._hub.now_ms()
+        self._wire.receive_data(data)
+        for event in self._wire.events_received():
+            if isinstance(event, Frame) and not self._take_frame(event):
+                break
         self._write_wire()
+
+    def _take_unread(self) -> None:
+        data, self._unread = self._unread, b""
+        if data and not self._wire.eof_sent:
+            self._take_data(data)
+        if not self._backlog:
+            self._read_on()
 
     def eof_received(self) -> bool:
         """Take the end of the peer's stream: it has gone, or is done closing."""
@@ -139,6 +165,8 @@ class WebSocketSession(asyncio.Protocol):
         """Take the end of the socket: `$disconnect` runs once all messages are being worked on."""
         if self._timer is not None:
             self._timer.cancel()
+        while self._unread:
+            self._take_unread()
         self._queue.clear()
         self._lost = True
         self._wire.receive_eof()
@@ -195,7 +223,7 @@ class WebSocketSession(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _read_on(self) -> None:
-        if self._paused and not self._transport.is_closing():
+        if self._paused and not self._unread and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
 
