@@ -459,3 +459,24 @@ def test_without_the_library_only_plain_text_works(monkeypatch: pytest.MonkeyPat
         compile_template("$input.body", PLACE)
     assert caught.value.hint == "pip install 'bellwire[integrations]'"
     assert caught.value.place == PLACE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#foreach($i in [1..$input.path('$.n')])x#end",
+        "#foreach($i in [$n..5])x#end",
+        "$input.__class__",
+        "$x. __init__()",
+    ],
+)
+def test_what_a_message_could_make_costly_is_refused(text: str) -> None:
+    with pytest.raises(UnsupportedFeatureError, match="is not rendered"):
+        compile_template(text)
+
+
+def test_a_regular_expression_is_tried_on_short_texts_only() -> None:
+    template = compile_template(r"$input.body.replaceAll('\s+$','')")
+    assert template.render(GIVEN._replace(body="x  ")) == "x"
+    with pytest.raises(TemplateError, match="4096"):
+        template.render(GIVEN._replace(body=" " * 30_000 + "x"))

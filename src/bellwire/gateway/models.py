@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NoReturn
+from urllib.parse import unquote
 
 import orjson
 
@@ -37,6 +38,7 @@ def compile_model(schema: str, place: Place | None = None) -> Check:
             hint="pip install 'bellwire[integrations]'",
         ) from None
     document = _parsed(schema, place)
+    _refuse_circles(document, place)
     try:
         validator = Draft4Validator(document, retriever=_refuse)
     except (ValidationError, ValueError) as error:
@@ -52,7 +54,8 @@ def compile_model(schema: str, place: Place | None = None) -> Check:
         except ValueError:
             return _NO_JSON
         try:
-            validator.validate(document)
+            if not validator.is_valid(document):  # far cheaper than to say why not
+                validator.validate(document)
         except ValidationError as error:
             # It may quote the whole message.
             return error.message[:_ERROR_CHARACTERS]
@@ -61,6 +64,58 @@ def compile_model(schema: str, place: Place | None = None) -> Check:
         return None
 
     return check
+
+
+def _refuse_circles(schema: dict[str, object], place: Place | None) -> None:
+    """Raise UnsupportedFeatureError for a schema that leads back to itself.
+
+    With `anyOf` beside it, a few bytes of a message could cost seconds and gigabytes.
+    """
+    done: set[str] = set()
+    around: list[str] = ["#"]
+
+    def visit(node: object) -> None:
+        if isinstance(node, list):
+            for item in node:
+                visit(item)
+        if not isinstance(node, dict):
+            return
+        target = node.get("$ref")
+        if isinstance(target, str) and target.startswith("#"):
+            if any(each == target or each.startswith(f"{target}/") for each in around):
+                raise UnsupportedFeatureError(
+                    f"the model leads back to itself by $ref {target}",
+                    place=place,
+                    hint="write out the levels that messages may have",
+                )
+            if target not in done:
+                around.append(target)
+                visit(_resolved(schema, target))
+                around.pop()
+                done.add(target)
+            return
+        for key, item in node.items():
+            around.append(f"{around[-1]}/{key}")
+            visit(item)
+            around.pop()
+
+    try:
+        visit(schema)
+    except RecursionError:
+        raise DefinitionError(
+            "a model is not a JSON schema of draft 4: it is nested too deeply", place=place
+        ) from None
+
+
+def _resolved(schema: object, pointer: str) -> object:
+    found = schema
+    for part in pointer.removeprefix("#").split("/")[1:]:
+        key = unquote(part).replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list):
+            found = found[int(key)] if key.isdecimal() and int(key) < len(found) else None
+        else:
+            found = found.get(key) if isinstance(found, dict) else None
+    return found
 
 
 def _parsed(schema: str, place: Place | None) -> dict[str, object]:

@@ -29,6 +29,10 @@ _JSON: TypeAlias = Any  # a map or a list
 
 # airspeed takes `#break` for text; the others reach out of the template, or evaluate data as one.
 _REFUSED = re.compile(r"(?<!\\)#\{?(break|evaluate|include|parse|return)\b", re.I)
+# A range whose size a message chooses, and names of Python's own.
+_UNSAFE = re.compile(r"\[[^\[\]]*\.\.\s*-?\s*\$|\[\s*-?\s*\$[^\[\]]*\.\.|\.\s*__")
+_MATCHED_CHARACTERS = 4096
+"""Longest text that a regular expression is tried on: its cost may grow with the square."""
 
 
 class TemplateError(Exception):
@@ -95,6 +99,12 @@ def compile_template(text: str, place: Place | None = None) -> Template:
             f"'{word[0]}' is not rendered in a mapping template",
             place=place,
             hint="#set, #if, #foreach, #macro, #define and #stop are",
+        )
+    if part := _UNSAFE.search(text):
+        raise UnsupportedFeatureError(
+            f"'{part[0]}' is not rendered in a mapping template",
+            place=place,
+            hint="a range is written with numbers: [1..10]",
         )
     return Template(text, _compile(text, place))
 
@@ -261,8 +271,14 @@ def _json(value: object) -> str:
 def _replace_all(text: str, pattern: str, by: str) -> str:
     r"""Replace as Java does: in `by`, `$1` is a group and `\` takes what follows as it is."""
     most = TEMPLATE_TEXT // (len(by) + by.count("$") * len(text) + 1)
-    made, count = re.subn(pattern, _GROUP.sub(_in_python, by), text, count=most + 1)
+    made, count = re.subn(pattern, _GROUP.sub(_in_python, by), _matched(text), count=most + 1)
     return made if count <= most else _too_much()
+
+
+def _matched(text: str) -> str:
+    if len(text) > _MATCHED_CHARACTERS:
+        raise TemplateError(f"a regular expression is tried on more than {_MATCHED_CHARACTERS}")
+    return text
 
 
 def _in_python(found: re.Match[str]) -> str:
@@ -289,10 +305,10 @@ _METHODS: Mapping[type, Mapping[str, Callable[..., object]]] = {
         "indexOf": str.find,
         "isEmpty": lambda text: len(text) == 0,
         "length": len,
-        "matches": lambda text, pattern: re.fullmatch(pattern, text) is not None,
+        "matches": lambda text, pattern: re.fullmatch(pattern, _matched(text)) is not None,
         "replace": _replace,
         "replaceAll": _replace_all,
-        "split": lambda text, pattern: re.split(pattern, text),
+        "split": lambda text, pattern: re.split(pattern, _matched(text)),
         "startsWith": str.startswith,
         "substring": lambda text, start, end=None: text[start:end],
         "toLowerCase": str.lower,
