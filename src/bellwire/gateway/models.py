@@ -103,7 +103,9 @@ def _refuse_circles(schema: dict[str, object], place: Place | None) -> None:
         visit(schema)
     except RecursionError:
         raise DefinitionError(
-            "a model is not a JSON schema of draft 4: it is nested too deeply", place=place
+            "a model is not a JSON schema of draft 4: it is nested too deeply",
+            place=place,
+            hint="give the inner parts names under #/definitions",
         ) from None
 
 
