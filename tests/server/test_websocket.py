@@ -672,6 +672,21 @@ def test_a_message_just_before_the_close_frame_is_run(run: Run, serve: Serve) ->
     run(main())
 
 
+def test_a_close_frame_amid_a_message_is_answered_as_any(run: Run, serve: Serve) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            client = await server.raw_open()
+            client.send_frame(Opcode.TEXT, b"half of a", fin=False)
+            client.send_frame(Opcode.CLOSE, (1000).to_bytes(2) + b"bye")
+            assert await client.frame() == (Opcode.CLOSE, (1000).to_bytes(2) + b"bye")
+            client.close()
+            (call,) = await server.functions.wait_for("disconnect")
+            assert call.context["disconnectStatusCode"] == 1000
+            assert server.functions.of("default") == []
+
+    run(main())
+
+
 def test_messages_after_a_breach_are_not_run(run: Run, serve: Serve) -> None:
     async def main() -> None:
         async with serve() as server:

@@ -73,6 +73,20 @@ def encode_text(text: bytes, frame_bytes: int) -> bytes:
     return b"".join(pieces)
 
 
+class _Wire(ServerProtocol):
+    """The wire format; a close frame amid a message is answered as any other.
+
+    The library calls it a breach of the protocol, the Autobahn test suite (7.1.5) does not: a
+    peer may close whenever it likes, and what it had begun to say is dropped.
+    """
+
+    def recv_frame(self, frame: Frame) -> None:
+        """Take a frame."""
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None
+        super().recv_frame(frame)
+
+
 class WebSocketSession(asyncio.Protocol):
     """The socket of one connection, from its request head to its end."""
 
@@ -98,9 +112,7 @@ class WebSocketSession(asyncio.Protocol):
         limits = hub.limits
         self._hub = hub
         self._transport = transport
-        self._wire = ServerProtocol(
-            max_size=(limits.message_bytes, limits.frame_bytes), logger=_WIRE_LOGGER
-        )
+        self._wire = _Wire(max_size=(limits.message_bytes, limits.frame_bytes), logger=_WIRE_LOGGER)
         self.connection: Connection | None = None
         self._response: Response | None = None
         self._close_sent: Close | None = None
