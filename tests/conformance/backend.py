@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from base64 import b64encode
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -54,7 +55,8 @@ class _Handler(BaseHTTPRequestHandler):
         if place == "kind":
             self.send_header("X-Kind", rest[0])
         self.end_headers()
-        self.wfile.write(answer)
+        with suppress(ConnectionError):  # who asked may have lost patience, as he should
+            self.wfile.write(answer)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _answer
 

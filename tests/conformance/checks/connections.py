@@ -9,7 +9,7 @@ from websockets.frames import Opcode
 from tests.conformance.checks.events import ended_as
 from tests.conformance.documents import AN_ID, expect
 from tests.conformance.registry import Chapter, issue, page
-from tests.conformance.session import Session, request
+from tests.conformance.session import Session, kind_of, request
 
 
 CHAPTER = Chapter("Connections and their ends", "main")
@@ -133,3 +133,35 @@ def a_closed_id_is_gone(session: Session) -> None:
     for method in ("POST", "GET", "DELETE"):
         answer = request(session.service.http_url, method, path, b"x" if method == "POST" else None)
         expect(answer.status, 410, f"the status of {method}")
+
+
+@CHAPTER.check(
+    "Our choice: after `pingIntervalS` of silence the server pings; no answer is the end, 1006.",
+    CONNECT,
+    service="pinged",
+)
+def a_dead_peer(session: Session) -> None:
+    with session.knocking() as knock:
+        expect(knock.status(), 101, "the status")
+        connection_id = knock.connect_event()["requestContext"]["connectionId"]
+        event = session.record(
+            lambda event: (
+                kind_of(event) == "DISCONNECT"
+                and event["requestContext"]["connectionId"] == connection_id
+            ),
+            "`$disconnect`",
+        )
+    seen = event["requestContext"]
+    found = (seen["disconnectStatusCode"], seen["disconnectReason"])
+    expect(found, (1006, "Connection Closed Abnormally"), "`$disconnect` is told")
+
+
+@CHAPTER.check(
+    "Who answers the server's pings stays.",
+    "https://datatracker.ietf.org/doc/html/rfc6455#section-5.5.2",
+    service="pinged",
+)
+def a_living_peer(session: Session) -> None:
+    client = session.connect()
+    client.hears_nothing(within_s=1.5)
+    client.still_works()

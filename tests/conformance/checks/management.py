@@ -54,12 +54,16 @@ def post_by_boto3(session: Session) -> None:
     expect(client.receive(), "hello", "the frame")
 
 
-@CHAPTER.check("Answers carry `x-amzn-RequestId`, which boto3 reads.", CONNECTIONS)
+@CHAPTER.check(
+    "Answers carry `x-amzn-RequestId`, which boto3 reads, and `x-amz-apigw-id`.", CONNECTIONS
+)
 def answers_have_a_request_id(session: Session) -> None:
     client = session.connect()
     answer = session.boto3().post_to_connection(ConnectionId=client.id, Data=b"hello")
     found = answer["ResponseMetadata"].get("RequestId")
     expect(found, Like(r".{8,}", "an id"), "the request id")
+    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    assert "x-amz-apigw-id" in headers, "there is no x-amz-apigw-id"
 
 
 @CHAPTER.check("The path may say `%40connections`.", CONNECTIONS)

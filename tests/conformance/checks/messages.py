@@ -69,6 +69,22 @@ def the_status_of_an_answer(session: Session) -> None:
     expect(client.receive(), "oops", "the frame")
 
 
+@CHAPTER.check(
+    "An answer may have `headers`, `multiValueHeaders` and `isBase64Encoded`.", INTEGRATIONS
+)
+def an_answer_with_all_keys(session: Session) -> None:
+    client = session.connect()
+    returned = {
+        "statusCode": 200,
+        "headers": {"X-Own": "1"},
+        "multiValueHeaders": {"X-Own": ["1", "2"]},
+        "isBase64Encoded": False,
+        "body": "hello",
+    }
+    client.send({"action": "echo", "order": {"return": returned}})
+    expect(client.receive(), "hello", "the frame")
+
+
 @CHAPTER.check("A function that raises: `Internal server error`, byte for byte.", FAILED)
 def a_message_whose_function_raises(session: Session) -> None:
     fails(session, "echo", {"raise": "no"}, "Internal server error")
@@ -214,13 +230,15 @@ def a_binary_frame(session: Session) -> None:
 
 
 @CHAPTER.check(
-    "Text that is not UTF-8 closes with 1007.",
+    "Text that is not UTF-8 closes with 1007, and harms no other connection.",
     "https://datatracker.ietf.org/doc/html/rfc6455#section-8.1",
 )
 def a_frame_that_is_not_utf_8(session: Session) -> None:
-    client = session.connect()
+    client, other = session.connect(), session.connect()
     client.send_frame(Opcode.TEXT, b"\xff\xfe")
     expect(client.ended()[0], 1007, "closed with")
+    other.hears_nothing()
+    expect(other.route_of({"action": "echo"}), "echo", "the message of another took")
 
 
 def answer(text: str) -> dict[str, object]:

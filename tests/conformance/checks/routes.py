@@ -176,6 +176,14 @@ def connect_is_optional(session: Session) -> None:
 
 
 @CHAPTER.check(
+    "A route `$connect` without an integration accepts, too.", CONNECT, service="unintegrated"
+)
+def an_integration_of_connect_is_optional(session: Session) -> None:
+    answer = session.connect().ask({"action": "echo"})
+    expect(answer["requestContext"]["connectionId"], AN_ID, "the connection's id")
+
+
+@CHAPTER.check(
     "Without `$default`, a message of no route gets the frame `Forbidden`, byte for byte.",
     ROUTES,
     service="bare",

@@ -80,7 +80,7 @@ def two_stages_of_one_name(session: Session) -> None:
 
 
 @CHAPTER.check(
-    "@connections knows a connection at its own stage only: 410 elsewhere (our choice).",
+    "@connections knows a connection at its own API and stage only: 410 elsewhere (our choice).",
     page("apigateway-how-to-call-websocket-api-connections"),
 )
 def connections_of_a_stage(session: Session) -> None:
@@ -91,6 +91,12 @@ def connections_of_a_stage(session: Session) -> None:
     expect(client.receive(), "x", "the frame")
     other = session.http("POST", f"/dev/@{path}", b"x")
     expect(other.status, 410, "the status at another")
+    own_dev = session.connection_path(session.connect().id)
+    admin = client.connect_event()["requestContext"]["apiId"]
+    host = {"Host": f"{admin}.execute-api.eu-west-1.amazonaws.com"}
+    expect(
+        session.http("POST", own_dev, b"x", host).status, 410, "the status at another API's host"
+    )
 
 
 @CHAPTER.check(
@@ -146,6 +152,16 @@ def the_access_log(session: Session) -> None:
     line = session.log_line(f"ACCESS {connect['requestId']} ")
     expected = f"CONNECT $connect 200 {client.id} dev {api_id} -"
     expect(line.partition(f"{connect['requestId']} ")[2], expected, "the line of CONNECT")
+
+
+@CHAPTER.check("It has those that were refused, with the status.", LOGGING)
+def the_access_log_of_a_refusal(session: Session) -> None:
+    with session.knocking(order={"return": {"statusCode": 418}}) as knock:
+        expect(knock.status(), 418, "the status")
+        seen = knock.connect_event()["requestContext"]
+    line = session.log_line(f"ACCESS {seen['requestId']} ")
+    expected = f"CONNECT $connect 418 {seen['connectionId']} dev {session.service.api_id} -"
+    expect(line.partition(f"{seen['requestId']} ")[2], expected, "the line")
 
 
 @CHAPTER.check("`ConnectCount` and `MessageCount`, by API, stage and route.", METRICS)
