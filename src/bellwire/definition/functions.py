@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bellwire.definition.destinations import Targets, read_event_invoke_config
 from bellwire.definition.events import Events, read_events
 from bellwire.definition.findings import Findings
 from bellwire.definition.intrinsics import Intrinsics
@@ -105,7 +106,9 @@ def read_functions(service: Fields, provider: Fields, prefix: str, findings: Fin
     return Functions(tuple(entered), names)
 
 
-def make_function(entered: Entered, provider: Fields, intrinsics: Intrinsics) -> Function:
+def make_function(
+    entered: Entered, functions: Functions, provider: Fields, intrinsics: Intrinsics
+) -> Function:
     """Return the finished function: its own settings before the provider's, before defaults."""
     fields = entered.fields
     low, high = _MEMORY_MB
@@ -123,6 +126,9 @@ def make_function(entered: Entered, provider: Fields, intrinsics: Intrinsics) ->
         environment=_environment(provider, fields, intrinsics),
         reserved_concurrency=fields.integer("reservedConcurrency", low=0),
         place=entered.place,
+        event_invoke_config=read_event_invoke_config(
+            fields, Targets(functions.names, functions.runs), intrinsics
+        ),
     )
 
 

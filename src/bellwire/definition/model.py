@@ -25,6 +25,21 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class EventInvokeConfig:
+    """What becomes of a function's asynchronous events.
+
+    `retry_attempts` None means the limit `function_retries`. Each destination is the key of the
+    function that gets a record of the outcome.
+    docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
+    """
+
+    retry_attempts: int | None = None
+    event_age_s: float = 21_600.0
+    on_success: str | None = None
+    on_failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """One entry of `functions:`.
 
@@ -41,6 +56,7 @@ class Function:
     environment: Mapping[str, str]
     reserved_concurrency: int | None
     place: Place
+    event_invoke_config: EventInvokeConfig = EventInvokeConfig()
 
 
 IntegrationType: TypeAlias = Literal["AWS_PROXY", "AWS", "HTTP_PROXY", "HTTP", "MOCK"]

@@ -95,7 +95,7 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
     access_keys = read_access_keys(service, findings)
     context = _context(service, provider, read, findings, bool(access_keys.secrets))
     functions = {
-        each.key: make_function(each, provider, context.intrinsics) for each in read.entered
+        each.key: make_function(each, read, provider, context.intrinsics) for each in read.entered
     }
     apis = read_apis(context)
     limits = read_limits(service)

@@ -38,12 +38,13 @@ PROVIDER_SILENT = _words(
 )
 
 FUNCTION_READ = _words(
-    "handler name runtime timeout memorySize environment reservedConcurrency events"
+    "handler name runtime timeout memorySize environment reservedConcurrency events destinations "
+    "maximumRetryAttempts maximumEventAge"
 )
 FUNCTION_SKIPPED = _words(
-    "architecture destinations ephemeralStorageSize fileSystemConfig httpApi iamRoleStatements "
-    "image layers maximumEventAge maximumRetryAttempts onError package provisionedConcurrency "
-    "recursiveLoop role runtimeManagement snapStart tracing url vpc"
+    "architecture ephemeralStorageSize fileSystemConfig httpApi iamRoleStatements image layers "
+    "onError package provisionedConcurrency recursiveLoop role runtimeManagement snapStart tracing "
+    "url vpc"
 )
 FUNCTION_SILENT = _words(
     "awsKmsKeyArn build condition dependsOn description disableLogs iamRoleStatementsInherit "
@@ -61,6 +62,8 @@ EVENTS_SKIPPED = _words(
 WEBSOCKET_KEYS = _words("route routeResponseSelectionExpression authorizer")
 AUTHORIZER_KEYS = _words("name arn identitySource")
 LOGS_KEYS = _words("accessLogging format level executionLogging fullExecutionData")
+DESTINATIONS_KEYS = _words("onSuccess onFailure")
+DESTINATION_KEYS = _words("type arn")
 IOT_KEYS = _words("sql sqlVersion name enabled description")
 
 INTRINSICS = (
