@@ -52,7 +52,9 @@ FOREIGN: dict[str, set[str]] = {
 
 SHELLS = {
     "functions/pool.py",
+    "functions/environment.py",
     "functions/process.py",
+    "functions/python_environment.py",
     "functions/worker.py",
     "iot/delivery.py",
     "notify/aws.py",

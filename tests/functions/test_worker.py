@@ -17,7 +17,7 @@ import pytest
 from bellwire.functions import frames
 from bellwire.functions.frames import Decoder, Frame
 from bellwire.functions.launch import Launch
-from bellwire.functions.process import WORKER_FILE
+from bellwire.functions.python_environment import WORKER_FILE
 
 
 if TYPE_CHECKING:

@@ -26,8 +26,7 @@ from bellwire.errors import (
     UnsupportedFeatureError,
 )
 from bellwire.functions import documents
-from bellwire.functions.launch import Launch
-from bellwire.functions.process import (
+from bellwire.functions.environment import (
     UNHANDLED,
     ChannelFactory,
     Environment,
@@ -37,8 +36,8 @@ from bellwire.functions.process import (
     Result,
     State,
     Stream,
-    start_worker,
 )
+from bellwire.functions.python_environment import PythonKind
 from bellwire.functions.scheduler import Scheduler
 from bellwire.functions.variables import (
     RuntimeSettings,
@@ -192,9 +191,7 @@ class _Pool:
         concurrency = function.reserved_concurrency
         self._function = function
         self._variables = variables
-        self._runtime = runtime
         self._log = log
-        self._channels = channels
         self._payload_bytes = limits.payload_bytes
         self._limits = EnvironmentLimits(
             timeout_s=function.timeout_s,
@@ -203,6 +200,7 @@ class _Pool:
             log_line_bytes=limits.log_line_bytes,
             log_bytes_per_s=limits.log_bytes_per_s,
         )
+        self._kind = PythonKind(function, runtime, self._limits, channels)
         self._scheduler: Scheduler[Environment, Invocation] = Scheduler(
             limit=limits.function_concurrency if concurrency is None else concurrency,
             queue_limit=limits.invocation_queue,
@@ -359,33 +357,15 @@ class _Pool:
         if self._has_ended:
             return
         try:
-            worker = start_worker(
-                self._make_launch,
-                directory=self._runtime.directory,
-                variables={**self._variables, **self._own_variables()},
-                channel_names=tuple(self._channels),
-            )
+            environment = self._kind.start({**self._variables, **self._own_variables()}, self)
         except OSError as error:
             self._not_started(str(error))
             return
-        environment = Environment(worker, owner=self, limits=self._limits, loop=self._loop)
         self._environments.add(environment)
         self._unburied.add(environment.ended)
         environment.ended.add_done_callback(self._unburied.discard)
         self._watch(environment.deadline)
-        await environment.open(tuple(self._channels.values()))
-
-    def _make_launch(self, control_fd: int, channel_fds: tuple[int, ...]) -> Launch:
-        return Launch(
-            handler=self._function.handler,
-            directory=str(self._runtime.directory),
-            function_arn=function_arn(self._function.name, self._runtime),
-            control_fd=control_fd,
-            channel_fds=channel_fds,
-            parent_pid=os.getpid(),
-            response_bytes=self._limits.response_bytes,
-            log_bytes_per_s=self._limits.log_bytes_per_s,
-        )
+        await environment.open()
 
     def _own_variables(self) -> dict[str, str]:
         date = time.strftime("%Y/%m/%d", time.gmtime())
