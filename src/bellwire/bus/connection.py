@@ -29,7 +29,7 @@ from nats.js.api import (
     DiscardPolicy,
     StreamConfig,
 )
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from bellwire.bus.subjects import (
     MESSAGES_PREFIX,
@@ -44,8 +44,11 @@ from bellwire.limits import Limits
 
 log = logging.getLogger("bellwire.bus")
 
-_ACK, _IN_PROGRESS = b"+ACK", b"+WPI"
+ACK, IN_PROGRESS = b"+ACK", b"+WPI"
 _DEAD_LETTERS_STREAM = "BELLWIRE_DEAD_LETTERS"
+_NO_ROOM = 10047
+"""JetStream's error code where it cannot reserve the bytes of a stream
+[github.com/nats-io/nats-server/blob/main/server/errors.json]."""
 _CONNECT_POLL_S = 0.02
 _RECONNECT_S = 0.2
 _PLAIN_PENDING = 65_536
@@ -83,12 +86,12 @@ class Event:
     def done(self) -> None:
         """Acknowledge: the event will not come again."""
         if self._reply:
-            self._bus.reply(self._reply, _ACK)
+            self._bus.reply(self._reply, ACK)
 
     def in_progress(self) -> None:
         """Say that it is being worked on: it is not given out again yet."""
         if self._reply:
-            self._bus.reply(self._reply, _IN_PROGRESS)
+            self._bus.reply(self._reply, IN_PROGRESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +116,9 @@ class Bus:
     """
 
     def __init__(self, *, scope: str, limits: Limits) -> None:
-        self._scope = re.sub(r"[^A-Za-z0-9_-]", "_", scope)
+        self.scope = re.sub(r"[^A-Za-z0-9_-]", "_", scope)
         self._limits = limits
-        self._client = Client()
+        self.client = Client()
         self._js: JetStreamContext | None = None
         self._replies: list[tuple[str, bytes]] = []
         self._sender: asyncio.Task[None] | None = None
@@ -136,7 +139,7 @@ class Bus:
         `is_hopeless` tells why trying again is of no use.
         """
         connecting = asyncio.ensure_future(
-            self._client.connect(
+            self.client.connect(
                 url,
                 user=user,
                 password=password,
@@ -159,14 +162,14 @@ class Bus:
                 while not connecting.done():  # wait_for() may lose a cancellation
                     connecting.cancel()
                     await asyncio.wait([connecting], timeout=_CONNECT_POLL_S)
-                await self._client.close()
-                raise _unreachable(url, reason or self._client.last_error, retryable=not reason)
+                await self.client.close()
+                raise _unreachable(url, reason or self.client.last_error, retryable=not reason)
         try:
             await connecting
         except (ValueError, NatsError) as error:
             raise _unreachable(url, error, retryable=False) from None
-        self._client.options["reconnect_time_wait"] = _RECONNECT_S
-        self._js = self._client.jetstream()
+        self.client.options["reconnect_time_wait"] = _RECONNECT_S
+        self._js = self.client.jetstream()
 
     async def close(self) -> None:
         """Send what is waiting and disconnect; safe where `connect` did not succeed."""
@@ -175,12 +178,42 @@ class Bus:
             return
         if self._sender is not None:
             await self._sender
-        if self._client.is_connected:
-            await self._client.drain()
-        elif not self._client.is_closed:
+        if self.client.is_connected:
+            await self.client.drain()
+        elif not self.client.is_closed:
             # The server is away just now; the client may still hold the socket that it lost.
             with suppress(RuntimeError, OSError):
-                await self._client.close()
+                await self.client.close()
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """JetStream, on the same connection."""
+        assert self._js is not None, "connect() comes first"
+        return self._js
+
+    async def keep_stream(self, config: StreamConfig) -> None:
+        """Make sure that a stream exists, with this configuration; BusError where it cannot."""
+        try:
+            try:
+                await self.jetstream.add_stream(config)
+            except BadRequestError:  # it is there with other settings
+                await self.jetstream.update_stream(config)
+        except (TimeoutError, NatsError) as error:
+            has_no_room = isinstance(error, APIError) and error.err_code == _NO_ROOM
+            hint = f"JetStream needs room for {config.max_bytes} bytes more: see storedEventsBytes"
+            raise BusError(
+                f"the stream {config.name}: {error}",
+                retryable=True,
+                hint=hint if has_no_room else None,
+            ) from None
+
+    async def consumers(self, stream: str) -> list[ConsumerInfo]:
+        """Return all consumers of a stream; NotFoundError of nats where there is no such stream."""
+        # The server lists 256 at a time, and has one for each MQTT session with QoS 1 as well.
+        found: list[ConsumerInfo] = []
+        while page := await self.jetstream.consumers_info(stream, offset=len(found)):
+            found += page
+        return found
 
     # Rules
 
@@ -192,12 +225,12 @@ class Bus:
         sources = list(sources)
         try:
             wanted = {self._durable(source.rule) for source in sources}
-            consumers = await self._consumers()
+            consumers = await self.consumers(MESSAGES_STREAM)
             await self._drop_stale(consumers, wanted)
             for source in sources:
                 await self._listen_durable(source)
                 await self._listen_plain(source)
-            await self._client.flush()  # from here on nothing is missed, not even QoS 0
+            await self.client.flush()  # from here on nothing is missed, not even QoS 0
         except NotFoundError:
             raise BusError(
                 "the NATS server has no MQTT: its stream $MQTT_msgs does not exist",
@@ -211,13 +244,9 @@ class Bus:
         """Raise BusError where another node already serves one of these rules."""
         wanted = {self._durable(rule) for rule in rules}
         with suppress(NotFoundError):  # `listen` says what is missing
-            for info in await self._consumers():
+            for info in await self.consumers(MESSAGES_STREAM):
                 if info.name in wanted and info.push_bound:
-                    raise BusError(
-                        "another node serves this service and stage on the same NATS",
-                        retryable=False,
-                        hint="stop it, or use another --stage: this version has one node for each",
-                    )
+                    raise another_node()
 
     def reply(self, subject: str, verdict: bytes) -> None:
         """Queue an acknowledgement; all of one turn of the loop go out together."""
@@ -231,7 +260,7 @@ class Bus:
             unsent = 0
             for subject, verdict in replies:
                 try:
-                    await self._client.publish(subject, verdict)
+                    await self.client.publish(subject, verdict)
                 except NatsError:
                     unsent += 1
             if unsent:
@@ -253,8 +282,8 @@ class Bus:
             else:
                 source.on_event(event)
 
-        await self._client.subscribe(deliver_to, queue=durable, cb=take)
-        await self._jetstream.add_consumer(
+        await self.client.subscribe(deliver_to, queue=durable, cb=take)
+        await self.jetstream.add_consumer(
             MESSAGES_STREAM,
             ConsumerConfig(
                 durable_name=durable,
@@ -286,7 +315,7 @@ class Bus:
             if not self._is_too_large(event):
                 source.on_event(event)
 
-        await self._client.subscribe(
+        await self.client.subscribe(
             subject_of(source.topic_filter),
             queue=f"bellwire.{self._durable(source.rule)}",
             cb=take,
@@ -332,38 +361,28 @@ class Bus:
                     rule,
                     (info.num_pending or 0) + (info.num_ack_pending or 0),
                 )
-                await self._jetstream.delete_consumer(MESSAGES_STREAM, info.name)
-
-    async def _consumers(self) -> list[ConsumerInfo]:
-        # The server lists 256 at a time, and has one for each MQTT session with QoS 1 as well.
-        found: list[ConsumerInfo] = []
-        while page := await self._jetstream.consumers_info(MESSAGES_STREAM, offset=len(found)):
-            found += page
-        return found
+                await self.jetstream.delete_consumer(MESSAGES_STREAM, info.name)
 
     def _durable(self, rule: str) -> str:
-        return f"bellwire-{self._scope}-{rule}"
+        return f"bellwire-{self.scope}-{rule}"
 
     # Dead letters
 
     async def open_dead_letters(self) -> None:
         """Make sure that the stream for events that failed for good exists."""
-        try:
-            await self._jetstream.add_stream(
-                StreamConfig(
-                    name=_DEAD_LETTERS_STREAM,
-                    subjects=["bellwire.dead.>"],
-                    max_bytes=self._limits.dead_letters_bytes,
-                    discard=DiscardPolicy.OLD,
-                )
+        await self.keep_stream(
+            StreamConfig(
+                name=_DEAD_LETTERS_STREAM,
+                subjects=["bellwire.dead.>"],
+                max_bytes=self._limits.dead_letters_bytes,
+                discard=DiscardPolicy.OLD,
             )
-        except NatsError as error:
-            raise BusError(f"the dead-letter stream: {error}", retryable=True) from None
+        )
 
     async def bury(self, rule: str, payload: bytes, headers: Mapping[str, str]) -> None:
         """Store an event that failed for good; BusError where NATS does not confirm."""
         try:
-            await self._jetstream.publish(
+            await self.jetstream.publish(
                 f"bellwire.dead.{self._durable(rule)}", payload, headers=dict(headers)
             )
         except (TimeoutError, NatsError) as error:
@@ -373,7 +392,7 @@ class Bus:
             ) from None
 
     async def _on_error(self, error: Exception) -> None:
-        if self._js is None or (isinstance(error, OSError) and not self._client.is_connected):
+        if self._js is None or (isinstance(error, OSError) and not self.client.is_connected):
             return  # one more try to connect that did not succeed: said once, by `_on_disconnect`
         if isinstance(error, SlowConsumerError):
             self._note_dropped(error)
@@ -396,10 +415,14 @@ class Bus:
         if self._js is not None and not self._closing:
             log.warning("NATS: connection lost, trying to reconnect")
 
-    @property
-    def _jetstream(self) -> JetStreamContext:
-        assert self._js is not None, "connect() comes first"
-        return self._js
+
+def another_node() -> BusError:
+    """Return the error of a node that finds another in its place."""
+    return BusError(
+        "another node serves this service and stage on the same NATS",
+        retryable=False,
+        hint="stop it, or use another --stage: this version has one node for each",
+    )
 
 
 def _unreachable(url: str, reason: object, *, retryable: bool) -> BusError:

@@ -1,0 +1,195 @@
+"""The stream that keeps asynchronous events until their functions are done with them.
+
+Each service and stage has one, with a subject and a durable consumer for each function. An event
+is removed when it is acknowledged. A full stream takes no more; it never drops what it has.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StreamConfig,
+)
+from nats.js.errors import APIError
+
+from bellwire.bus.connection import ACK, IN_PROGRESS, Bus, another_node
+from bellwire.errors import BusError
+from bellwire.limits import Limits
+
+
+log = logging.getLogger("bellwire.bus")
+
+_REQUEST_ID, _CHAIN = "Bellwire-Request-Id", "Bellwire-Chain"
+_STREAM_FULL = 10077
+"""JetStream's error code where `max_bytes` is reached
+[github.com/nats-io/nats-server/blob/main/server/errors.json]."""
+_OVERHEAD_BYTES = 1024
+
+
+class StoredEvent(NamedTuple):
+    """An asynchronous event from the stream. Say `done()` once, else it comes again.
+
+    `sequence` names it for good, however often it comes. `accepted_ms` is when it was stored,
+    `chain` how many invocations led to it by way of destinations.
+    """
+
+    bus: Bus
+    reply: str
+    sequence: int
+    function: str
+    request_id: str
+    payload: bytes
+    accepted_ms: int
+    chain: int
+
+    def done(self) -> None:
+        """Remove the event from the stream."""
+        self.bus.reply(self.reply, ACK)
+
+    def in_progress(self) -> None:
+        """Say that it is being worked on: it is not given out again yet."""
+        self.bus.reply(self.reply, IN_PROGRESS)
+
+
+class Invocations:
+    """The asynchronous events of one service."""
+
+    def __init__(self, bus: Bus, *, limits: Limits) -> None:
+        self._bus = bus
+        self._limits = limits
+        self._stream = f"BELLWIRE_INVOCATIONS_{bus.scope}"
+        self._prefix = f"bellwire.invocation.{bus.scope}."
+
+    async def open(self) -> None:
+        """Make sure that the stream exists and that no other node serves it; BusError."""
+        await self._bus.keep_stream(
+            StreamConfig(
+                name=self._stream,
+                subjects=[f"{self._prefix}*"],
+                retention=RetentionPolicy.WORK_QUEUE,
+                max_bytes=self._limits.stored_invocations_bytes,
+                discard=DiscardPolicy.NEW,
+            )
+        )
+        if any(info.push_bound for info in await self._bus.consumers(self._stream)):
+            raise another_node()
+
+    async def listen(
+        self, functions: Iterable[str], on_event: Callable[[StoredEvent], None]
+    ) -> None:
+        """Take the events of these functions from now on, and those left by functions now gone.
+
+        Raises BusError.
+        """
+        try:
+            waiting = await self._functions_with_events()
+            wanted = {*functions, *waiting}
+            for info in await self._bus.consumers(self._stream):
+                if info.name not in wanted:
+                    await self._bus.jetstream.delete_consumer(self._stream, info.name)
+            for function in sorted(wanted):
+                await self._listen(function, on_event)
+        except (TimeoutError, NatsError) as error:
+            raise BusError(
+                f"NATS refused to serve the asynchronous events: {error}", retryable=True
+            ) from None
+
+    async def store(
+        self, function: str, payload: bytes, *, request_id: str, chain: int = 0
+    ) -> None:
+        """Keep an event for a function; return once the stream has it, else raise BusError."""
+        headers = {_REQUEST_ID: request_id, _CHAIN: str(chain)}
+        try:
+            await self._bus.jetstream.publish(self._prefix + function, payload, headers=headers)
+        except MaxPayloadError:
+            limit = self._bus.client.max_payload
+            raise BusError(
+                f"an event of {len(payload)} bytes could not be stored: the NATS server takes "
+                f"{limit}",
+                retryable=False,
+                hint="raise max_payload in the configuration of nats-server",
+            ) from None
+        except APIError as error:
+            if error.err_code == _STREAM_FULL:
+                raise self._full() from None
+            raise self._not_stored(error) from None
+        except (TimeoutError, NatsError) as error:
+            raise self._not_stored(error) from None
+
+    async def bury(self, function: str, payload: bytes, headers: Mapping[str, str]) -> None:
+        """Store an event that failed for good as a dead letter; BusError."""
+        # The name of a rule has no hyphen: this is none.
+        await self._bus.bury(f"function-{function}", payload, headers)
+
+    def _full(self) -> BusError:
+        return BusError(
+            f"asynchronous events fill all of their {self._limits.stored_invocations_bytes} bytes",
+            retryable=False,
+            hint="wait until functions have worked some off, or raise "
+            "custom.bellwire.limits.storedInvocationsBytes",
+        )
+
+    def _not_stored(self, error: Exception) -> BusError:
+        return BusError(
+            f"an asynchronous event could not be stored: {str(error) or type(error).__name__}",
+            retryable=True,
+        )
+
+    async def _functions_with_events(self) -> list[str]:
+        info = await self._bus.jetstream.stream_info(self._stream, subjects_filter=">")
+        return [subject.removeprefix(self._prefix) for subject in info.state.subjects or {}]
+
+    async def _listen(self, function: str, on_event: Callable[[StoredEvent], None]) -> None:
+        in_flight = self._limits.invocations_in_flight
+        deliver_to = f"bellwire.invoke.{self._bus.scope}.{function}"
+
+        async def take(message: Msg) -> None:
+            event = self._event(function, message)
+            if event is not None:
+                on_event(event)
+
+        await self._bus.client.subscribe(
+            deliver_to,
+            queue=function,
+            cb=take,
+            pending_bytes_limit=in_flight
+            * (self._limits.asynchronous_payload_bytes + _OVERHEAD_BYTES),
+        )
+        await self._bus.jetstream.add_consumer(
+            self._stream,
+            ConsumerConfig(
+                durable_name=function,
+                deliver_subject=deliver_to,
+                deliver_group=function,
+                filter_subject=self._prefix + function,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=self._limits.redelivery_s,
+                max_ack_pending=in_flight,
+            ),
+        )
+
+    def _event(self, function: str, message: Msg) -> StoredEvent | None:
+        if not message.reply:
+            return None
+        headers = message.headers or {}
+        metadata = message.metadata
+        return StoredEvent(
+            bus=self._bus,
+            reply=message.reply,
+            sequence=metadata.sequence.stream,
+            function=function,
+            request_id=headers.get(_REQUEST_ID, ""),
+            payload=message.data,
+            accepted_ms=int(metadata.timestamp.timestamp() * 1000),
+            chain=int(headers.get(_CHAIN, "0")),
+        )
