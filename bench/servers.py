@@ -68,7 +68,7 @@ def lacks_serverless_offline() -> str | None:
     if shutil.which("node") is None:
         return "Node.js is not installed"
     if not (_TOOLS / "serverless-offline").exists():
-        return "serverless-offline is not installed (sh tests/tools/setup.sh)"
+        return "serverless-offline is not installed (sh tests/tools/setup.sh peers)"
     return None
 
 
