@@ -15,12 +15,14 @@ from bellwire.limits import Limits
 SOURCE = Path(limits.__file__)
 COUNTED = {
     "connections",
+    "destination_chain",
     "events_in_flight",
     "function_concurrency",
     "function_retries",
     "half_open",
     "http_requests",
     "invocation_queue",
+    "invocations_in_flight",
     "messages_in_flight",
     "notify_list_devices",
     "notify_list_parameters",

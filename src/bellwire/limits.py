@@ -67,6 +67,12 @@ class Limits:
     # Functions
     payload_bytes: int = 6 * 1024 * 1024
     """Largest event and result of a synchronous invocation [lambda]."""
+    asynchronous_payload_bytes: int = 1024 * 1024
+    """Largest event of an asynchronous invocation
+    [docs.aws.amazon.com/lambda/latest/api/API_Invoke.html]."""
+    log_tail_bytes: int = 4096
+    """Most of a function's log that an invocation with LogType Tail returns
+    [docs.aws.amazon.com/lambda/latest/api/API_Invoke.html]."""
     function_concurrency: int = 10
     """Execution environments of one function without reservedConcurrency. Ours: AWS shares 1000."""
     invocation_queue: int = 1000
@@ -90,6 +96,17 @@ class Limits:
     [docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html]."""
     retry_delay_s: float = 1.0
     """Wait before the first retry, doubled each time. Ours: AWS waits one minute, then two."""
+    throttle_delay_s: float = 300.0
+    """Longest wait of a throttled asynchronous event before it is tried again; the first is
+    `retry_delay_s` [docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html]."""
+    invocations_in_flight: int = 100
+    """Asynchronous events of one function taken from the store and not yet done. Ours."""
+    stored_invocations_bytes: int = 256 * 1024**2
+    """Disk for asynchronous events that wait for their functions; once full, further ones are
+    refused. It is part of `stored_events_bytes`, and reserved. Ours."""
+    destination_chain: int = 16
+    """Invocations that may follow from one event by way of destinations, one after the other
+    [docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html]."""
     stored_events_bytes: int = 4 * 1024**3
     """Disk the embedded broker may use; once full, QoS 1 publishes are not acknowledged. Ours."""
     dead_letters_bytes: int = 256 * 1024**2
