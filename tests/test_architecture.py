@@ -35,7 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 FOREIGN: dict[str, set[str]] = {
     "nats": {"bus"},
     "aiomqtt": {"bus"},
-    "aiohttp": {"server"},
+    # functions: the Runtime API is HTTP, and a server of our own would be one more to get right.
+    "aiohttp": {"server", "functions"},
     "websockets": {"server", "client"},
     "yaml": {"definition"},
     "typer": {"cli"},
@@ -53,8 +54,12 @@ FOREIGN: dict[str, set[str]] = {
 SHELLS = {
     "functions/pool.py",
     "functions/environment.py",
+    "functions/launcher.py",
     "functions/process.py",
+    "functions/programs.py",
     "functions/python_environment.py",
+    "functions/runtime_api.py",
+    "functions/runtime_environment.py",
     "functions/worker.py",
     "iot/delivery.py",
     "notify/aws.py",

@@ -670,14 +670,12 @@ def test_a_function_that_does_not_exist(harness: Harness) -> None:
 
 def test_another_runtime_is_refused_with_its_place(harness: Harness) -> None:
     async def main() -> None:
-        async with harness.running(harness.function(runtime="nodejs20.x")):
+        async with harness.running(harness.function(runtime="java21")):
             raise AssertionError
 
     with pytest.raises(UnsupportedFeatureError) as caught:
         asyncio.run(main())
-    assert (
-        str(caught.value) == "serverless.yml:1:1: function f: runtime nodejs20.x is not supported"
-    )
+    assert str(caught.value) == "serverless.yml:1:1: function f: runtime java21 is not supported"
 
 
 SLEEPER = """

@@ -98,6 +98,14 @@ def response_too_large(response_bytes: int) -> bytes:
     )
 
 
+def api_error(error_type: str, message: str) -> bytes:
+    """Return what the Runtime API answers to a request that it refuses.
+
+    docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+    """
+    return _encode({"errorMessage": message, "errorType": error_type})
+
+
 def _platform_error(error_type: str, request_id: str, what: str) -> bytes:
     return _encode(
         {"errorType": error_type, "errorMessage": f"RequestId: {request_id} Error: {what}"}

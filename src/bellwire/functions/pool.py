@@ -23,7 +23,6 @@ from bellwire.errors import (
     NotFoundError,
     PayloadTooLargeError,
     TooManyRequestsError,
-    UnsupportedFeatureError,
 )
 from bellwire.functions import documents
 from bellwire.functions.environment import (
@@ -37,7 +36,7 @@ from bellwire.functions.environment import (
     State,
     Stream,
 )
-from bellwire.functions.python_environment import PythonKind
+from bellwire.functions.kinds import Kinds
 from bellwire.functions.scheduler import Scheduler
 from bellwire.functions.variables import (
     RuntimeSettings,
@@ -106,7 +105,9 @@ class Functions:
         log: Callable[[LogLine], None],
         channels: Mapping[str, ChannelFactory] | None = None,
     ) -> None:
-        """Prepare the pools; raises UnsupportedFeatureError for a runtime that is not Python.
+        """Prepare the pools; raises UnsupportedFeatureError for a runtime that nothing here runs.
+
+        Raises StartError where a function needs Node.js and this machine has none.
 
         For each entry of `channels` a worker gets a further socket, its number in the environment
         variable that the key names; the node's end is given to the protocol of the factory.
@@ -122,18 +123,21 @@ class Functions:
             runtime_folder=str(Path(__file__).parent),
         )
         self._runtime = runtime
+        self._log = log
+        self._kinds = Kinds(runtime, channels or {}, search_path=node.get("PATH"))
         self._pools = {
-            function.key: _Pool(
-                function, prepare(function), runtime, limits, log=log, channels=channels or {}
-            )
+            function.key: _Pool(function, prepare(function), self._kinds, limits, log=log)
             for function in functions
         }
 
     async def start(self) -> None:
         """Start one environment of each function; return when all are ready or have failed.
 
-        What fails is logged: a further environment is tried at the next invocation.
+        What fails is logged: a further environment is tried at the next invocation. Raises
+        StartError where the Node.js of this machine does not run.
         """
+        for function, remark in await self._kinds.prepare():
+            self._log(LogLine(function, None, "stderr", remark))
         await asyncio.gather(*(pool.start() for pool in self._pools.values()))
 
     def invoke(self, function: str, event: bytes, *, request_id: str) -> asyncio.Future[Result]:
@@ -176,18 +180,11 @@ class _Pool:
         self,
         function: Function,
         variables: Mapping[str, str],
-        runtime: RuntimeSettings,
+        kinds: Kinds,
         limits: Limits,
         *,
         log: Callable[[LogLine], None],
-        channels: Mapping[str, ChannelFactory],
     ) -> None:
-        if not function.runtime.startswith("python"):
-            raise UnsupportedFeatureError(
-                f"function {function.key}: runtime {function.runtime} is not supported",
-                place=function.place,
-                hint="use a python3 runtime; any of them runs on the Python that runs the node",
-            )
         concurrency = function.reserved_concurrency
         self._function = function
         self._variables = variables
@@ -200,7 +197,7 @@ class _Pool:
             log_line_bytes=limits.log_line_bytes,
             log_bytes_per_s=limits.log_bytes_per_s,
         )
-        self._kind = PythonKind(function, runtime, self._limits, channels)
+        self._kind = kinds.of(function, self._limits)
         self._scheduler: Scheduler[Environment, Invocation] = Scheduler(
             limit=limits.function_concurrency if concurrency is None else concurrency,
             queue_limit=limits.invocation_queue,

@@ -44,6 +44,9 @@ _PASSED = frozenset(
         "LOGNAME",
         "TMPDIR",
         "VIRTUAL_ENV",
+        "NODE_EXTRA_CA_CERTS",
+        "NODE_OPTIONS",
+        "NODE_PATH",
         "LD_LIBRARY_PATH",
         "DYLD_LIBRARY_PATH",
         "SSL_CERT_FILE",
@@ -97,9 +100,12 @@ def make_variables(
 
     The function's own win over inherited ones, Lambda's reserved ones over both. Where no AWS
     credentials are configured, placeholders let clients sign; `has_aws_files` tells whether
-    there are files in ~/.aws. AWS_LAMBDA_RUNTIME_API is not there: nothing serves it.
+    there are files in ~/.aws. Clients of what the node serves are told its address, but for
+    Python's, which find it by themselves (see `boto`).
     """
-    variables = {**inherited, **function.environment}
+    is_python = function.runtime.startswith("python")
+    endpoints = {} if is_python else _endpoints(runtime)
+    variables = {**inherited, **endpoints, **function.environment}
     if not has_aws_files and not _has_credentials(variables):
         variables |= {
             "AWS_ACCESS_KEY_ID": _PLACEHOLDER,
@@ -124,6 +130,18 @@ def make_variables(
         "LAMBDA_RUNTIME_DIR": runtime_folder,
         HTTP_URL: runtime.http_url,
         STAGE: runtime.stage,
+    }
+
+
+def _endpoints(runtime: RuntimeSettings) -> dict[str, str]:
+    """Return where the AWS SDKs find what the node serves.
+
+    docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    """
+    return {
+        "AWS_ENDPOINT_URL_LAMBDA": runtime.http_url,
+        "AWS_ENDPOINT_URL_IOT_DATA_PLANE": runtime.http_url,
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": f"{runtime.http_url}/{runtime.stage}",
     }
 
 

@@ -8,7 +8,6 @@ here delays every start.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -30,12 +29,12 @@ from bellwire.functions.handler import (
     load_handler,
 )
 from bellwire.functions.launch import Launch
+from bellwire.functions.launcher import die_with
 from bellwire.functions.output import Budget, Console, LambdaLogHandler, Sink
 
 
 RUNTIME_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _CHUNK_BYTES = 64 * 1024
-_PR_SET_PDEATHSIG = 1
 
 
 class Control:
@@ -174,20 +173,10 @@ def _open_console(control: Control, kind: int, fd: int, launch: Launch) -> Conso
     return Console(Sink(send, fd=fd, budget=budget, clock=time.monotonic))
 
 
-def _die_with(parent_pid: int) -> None:
-    """End this process when the node ends, though killed. Elsewhere than on Linux: when idle."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:
-        os._exit(1)
-
-
 def main() -> None:
     """Run the handler that the command line describes."""
     launch = Launch.decode(sys.argv[1])
-    _die_with(launch.parent_pid)
+    die_with(launch.parent_pid)
     for fd in (launch.control_fd, *launch.channel_fds):
         os.set_inheritable(fd, False)
     sys.argv[1:] = [launch.handler]

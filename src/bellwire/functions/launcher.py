@@ -1,0 +1,40 @@
+"""Becomes another program that dies with the node: `launcher.py PARENT_PID PROGRAM ARGUMENT…`.
+
+Runs as a script of its own. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+
+_PR_SET_PDEATHSIG = 1
+_CANNOT_EXECUTE = 126
+"""The exit status that a shell gives for it."""
+
+
+def die_with(parent_pid: int) -> None:
+    """End this process when its parent ends, though killed. Elsewhere than on Linux: not."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        os._exit(1)
+
+
+def main() -> None:
+    """Run the program that the command line names."""
+    die_with(int(sys.argv[1]))
+    program = sys.argv[2:]
+    try:
+        os.execv(program[0], program)
+    except OSError as error:
+        print(f"[bellwire] {program[0]} cannot be run: {error.strerror}", file=sys.stderr)
+        sys.exit(_CANNOT_EXECUTE)
+
+
+if __name__ == "__main__":
+    main()
