@@ -52,6 +52,7 @@ FOREIGN: dict[str, set[str]] = {
 """Which parts may import a foreign library. Those not named here may not be imported at all."""
 
 SHELLS = {
+    "functions/backlog.py",
     "functions/pool.py",
     "functions/environment.py",
     "functions/launcher.py",
