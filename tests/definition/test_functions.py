@@ -242,17 +242,18 @@ def test_keys_of_others_are_named_and_unknown_ones_too(load: Load, head: str) ->
             None,
         ),
         (
-            "f: {handler: h.f, runtime: nodejs20.x, events: [{websocket: a}]}",
+            "f: {handler: h.f, runtime: java21, events: [{websocket: a}]}",
             UnsupportedFeatureError,
-            "4:30: `functions.f` has the runtime `nodejs20.x`: this version runs Python functions "
-            "only",
-            "set `runtime: python3.12` for the function or under `provider`",
+            "4:30: `functions.f` has the runtime `java21`: only Python, Node.js and executables "
+            "run here",
+            "set `runtime: python3.12`, `nodejs24.x` or `provided.al2023`",
         ),
         (
             "f: {image: 'x:1', events: [{iot: {sql: a}}]}",
             UnsupportedFeatureError,
-            "4:3: `functions.f` is a container image: this version runs Python functions only",
-            "set `runtime: python3.12` for the function or under `provider`",
+            "4:3: `functions.f` is a container image: only Python, Node.js and executables run "
+            "here",
+            "set `runtime: python3.12`, `nodejs24.x` or `provided.al2023`",
         ),
     ],
 )
@@ -272,11 +273,32 @@ def test_a_function_without_runtime_is_node_to_the_framework(refuse: Refuse) -> 
     text = (
         "service: demo\nprovider: aws\nfunctions:\n  f: {handler: h.f, events: [{websocket: a}]}\n"
     )
-    assert refuse(text)[:2] == (
-        UnsupportedFeatureError,
-        "serverless.yml:4:3: `functions.f` has no runtime (the framework's default is Node.js): "
-        "this version runs Python functions only",
+    assert refuse(text) == (
+        DefinitionError,
+        "serverless.yml:4:16: there is no file `h.js`, `.mjs` or `.cjs` in .",
+        "it is there in Python: set `runtime: python3.12` for it or under `provider`",
     )
+
+
+def test_other_runtimes_run_beside_python(load: Load, folder: Path) -> None:
+    for name in ("h.js", "page.js", "bootstrap"):
+        (folder / name).touch(mode=0o755)
+    service = load(
+        "service: demo\nprovider: aws\nfunctions:\n"
+        "  node: {handler: h.f, runtime: nodejs20.x, events: [{websocket: a}]}\n"
+        "  default: {handler: h.f}\n"
+        "  go: {handler: bootstrap, runtime: provided.al2023}\n"
+        "  old: {handler: main, runtime: provided}\n"
+        f"  mine: {{handler: h.f, runtime: {HERE}}}\n"
+        "  page: {handler: page.show, runtime: nodejs22.x, events: [{http: get /}]}\n"
+    )
+    assert {key: each.runtime for key, each in service.functions.items()} == {
+        "node": "nodejs20.x",
+        "default": "nodejs24.x",
+        "go": "provided.al2023",
+        "old": "provided",
+        "mine": HERE,
+    }
 
 
 @pytest.mark.parametrize(

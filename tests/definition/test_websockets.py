@@ -177,12 +177,12 @@ def test_an_authorizer_is_for_connect_only(refuse: Refuse, guarded: Callable[[st
 def test_an_authorizer_that_does_not_run_here_is_refused(
     refuse: Refuse, guarded: Callable[[str], str]
 ) -> None:
-    text = guarded("auth-fn").replace("{handler: h.f}", "{handler: h.f, runtime: nodejs20.x}")
+    text = guarded("auth-fn").replace("{handler: h.f}", "{handler: h.f, runtime: java21}")
     assert refuse(text) == (
         UnsupportedFeatureError,
         "serverless.yml:8:23: `AuthDashfnWebsocketsAuthorizer.AuthorizerUri` calls the function "
-        "`auth-fn`, which does not run here: this version runs Python functions only",
-        "set `runtime: python3.12` for the function or under `provider`",
+        "`auth-fn`, which does not run here: only Python, Node.js and executables do",
+        "set `runtime: python3.12`, `nodejs24.x` or `provided.al2023`",
     )
 
 

@@ -22,7 +22,9 @@ from bellwire.errors import DefinitionError, Place, UnknownKeyError, Unsupported
 
 _KEY = re.compile(r"[a-zA-Z0-9_-]+")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_PYTHON = re.compile(r"python3\.(\d+)")
+_RUNS_HERE = re.compile(r"python3\.\d+|nodejs\d+\.x|provided(\.al2|\.al2023)?")
+_DEFAULT_RUNTIME = "nodejs24.x"
+"""The framework's default [github.com/oss-serverless/osls/blob/main/docs/guides/functions.md]."""
 
 _LONGEST_NAME = 64
 """[docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html]"""
@@ -80,8 +82,9 @@ class Functions:
 def read_functions(service: Fields, provider: Fields, prefix: str, findings: Findings) -> Functions:
     """Read the functions that run here; `prefix` is `{service}-{stage}`.
 
-    A function in another language is refused if it serves an app or a device, else skipped with a
-    finding. Raises DefinitionError.
+    A function that only serves what is not served here is skipped with a finding unless it is
+    Python; so is one of a runtime that does not run here, which is refused if it serves an app or a
+    device. Raises DefinitionError.
     """
     entered: list[Entered] = []
     names: dict[str, str] = {}
@@ -98,9 +101,9 @@ def read_functions(service: Fields, provider: Fields, prefix: str, findings: Fin
         _check_keys(fields, findings)
         events = read_events(fields, key, findings)
         names[key] = fields.text("name") or f"{prefix}-{key}"
-        runtime = fields.text("runtime") or provider.text("runtime")
+        runtime = fields.text("runtime") or provider.text("runtime") or _DEFAULT_RUNTIME
         if _runs_here(fields, runtime, events, entry.place, findings):
-            entered.append(_enter(fields, key, names[key], str(runtime), events, entry.place))
+            entered.append(_enter(fields, key, names[key], runtime, events, entry.place))
     _check_names(entered)
     _report_python({each.runtime: each.place for each in reversed(entered)}, findings)
     return Functions(tuple(entered), names)
@@ -175,21 +178,22 @@ def _check_keys(fields: Fields, findings: Findings) -> None:
 
 
 def _runs_here(
-    fields: Fields, runtime: str | None, events: Events, place: Place, findings: Findings
+    fields: Fields, runtime: str, events: Events, place: Place, findings: Findings
 ) -> bool:
+    is_served = bool(events.websockets or events.rules)
     if fields.get("image"):
         why = f"`{fields.name}` is a container image"
-    elif runtime is None:
-        why = f"`{fields.name}` has no runtime (the framework's default is Node.js)"
-    elif not _PYTHON.fullmatch(runtime):
-        why = f"`{fields.name}` has the runtime {clipped(runtime)}"
     else:
-        return True
-    if events.websockets or events.rules:
+        why = f"`{fields.name}` has the runtime {clipped(runtime)}"
+        if _RUNS_HERE.fullmatch(runtime) and (
+            runtime.startswith("python") or is_served or not fields.get("events")
+        ):
+            return True
+    if is_served:
         raise UnsupportedFeatureError(
-            f"{why}: this version runs Python functions only",
+            f"{why}: only Python, Node.js and executables run here",
             place=fields.place("runtime") if fields.get("runtime") else place,
-            hint="set `runtime: python3.12` for the function or under `provider`",
+            hint="set `runtime: python3.12`, `nodejs24.x` or `provided.al2023`",
         )
     findings.notice(f"{why}: skipped, it serves no route and no rule", place)
     return False
@@ -228,7 +232,7 @@ def _check_names(entered: list[Entered]) -> None:
 def _report_python(runtimes: dict[str, Place], findings: Findings) -> None:
     here = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for runtime, place in runtimes.items():
-        if runtime != here:
+        if runtime.startswith("python") and runtime != here:
             findings.notice(f"functions of {runtime} run on {here} here, Bellwire's own", place)
 
 

@@ -1,4 +1,7 @@
-"""Does `pkg/module.function` exist? Asked of the source, without importing it."""
+"""Does `pkg/module.function` exist? Asked of the files, without running anything.
+
+A Python module is read for the names that it defines; of JavaScript the file is looked for.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,16 @@ from itertools import islice
 from pathlib import Path
 
 from bellwire.definition.suggestion import clipped, did_you_mean
-from bellwire.errors import DefinitionError, Place
+from bellwire.errors import DefinitionError, Place, UnsupportedFeatureError
 
 
 _DYNAMIC = {"exec", "eval", "globals", "locals", "vars", "setattr"}
 """A module that uses one of these may define names that its text does not show."""
 
 _NO_SOURCE = {"node_modules", "venv", "__pycache__", "build", "dist"}
+_JAVASCRIPT = {".js", ".mjs", ".cjs"}
+_TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
+
 _MOST_FILES = 1000
 """Files looked at to guess which module was meant."""
 
@@ -27,8 +33,17 @@ class Handlers:
         self._directory = directory
         self._names: dict[Path, frozenset[str] | None] = {}
 
-    def check(self, handler: str, place: Place) -> None:
-        """Raise DefinitionError if a handler, as written at `place`, cannot be there.
+    def check(self, handler: str, runtime: str, place: Place) -> None:
+        """Raise DefinitionError if a handler, as written at `place`, cannot be there."""
+        if runtime.startswith("nodejs"):
+            self._check_node(handler, place)
+        elif runtime.startswith("provided"):
+            self._check_executable(handler, place)
+        else:
+            self._check_python(handler, place)
+
+    def _check_python(self, handler: str, place: Place) -> None:
+        """Look for the name in the module.
 
         Lambda splits at the last dot and takes `/` for `.` in the module
         [docs.aws.amazon.com/lambda/latest/dg/python-handler.html].
@@ -58,41 +73,103 @@ class Handlers:
                 hint=did_you_mean(function, names),
             )
 
-    def _module_file(self, parts: list[str]) -> Path | None:
-        base = self._directory.joinpath(*parts)
-        for path in (base / "__init__.py", base.parent / f"{base.name}.py"):
-            try:
-                if path.is_file():
-                    return path
-            except (OSError, ValueError):  # a name that no file can have
-                return None
-        return None
+    def _check_node(self, handler: str, place: Place) -> None:
+        """Look for the file: up to the first dot after the last slash.
 
-    def _no_module(self, parts: list[str], place: Place) -> DefinitionError:
-        wanted = "/".join(parts)
-        modules = [
-            path.relative_to(self._directory).with_suffix("").as_posix()
-            for path in islice(_python_files(self._directory), _MOST_FILES)
-        ]
-        same_name = [name for name in modules if name.rpartition("/")[2] == parts[-1]]
-        hint = f"did you mean `{same_name[0]}`?" if same_name else did_you_mean(wanted, modules)
+        [docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html]
+        """
+        folder, slash, last = handler.rpartition("/")
+        name, _, function = last.partition(".")
+        if not name or not function or ".." in handler:
+            raise DefinitionError(
+                f"{clipped(handler)} is no handler", place=place, hint="write `file.function`"
+            )
+        wanted = f"{folder}{slash}{name}"
+        base = self._directory / wanted
+        if _is_node_module(base) or _is_node_module(self._directory / "node_modules" / wanted):
+            return
+        for suffix in _TYPESCRIPT:
+            if _is_file(base, suffix):
+                raise UnsupportedFeatureError(
+                    f"{base}{suffix} is TypeScript, which is not compiled here",
+                    place=place,
+                    hint="compile it, and have `handler:` name the result",
+                )
+        raise self._no_script(wanted, place)
+
+    def _no_script(self, wanted: str, place: Place) -> DefinitionError:
+        hint = self._nearest(wanted, _JAVASCRIPT)
+        if _is_file(self._directory / wanted, ".py"):
+            hint = "it is there in Python: set `runtime: python3.12` for it or under `provider`"
         return DefinitionError(
-            f"there is no file {clipped(wanted + '.py')} in {self._directory}",
+            f"there is no file {clipped(wanted + '.js')}, `.mjs` or `.cjs` in {self._directory}",
             place=place,
             hint=hint,
         )
 
+    def _check_executable(self, handler: str, place: Place) -> None:
+        """Look for an executable file: the handler's, else `bootstrap`.
 
-def _python_files(directory: Path) -> Iterator[Path]:
+        [docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html]
+        """
+        files = [self._directory / name for name in (handler, "bootstrap")]
+        file = next((each for each in files if _is_file(each)), None)
+        if file is None:
+            raise DefinitionError(
+                f"there is no file `bootstrap` in {self._directory}",
+                place=place,
+                hint="build the function there, or name its executable file as `handler:`",
+            )
+        if not file.stat().st_mode & 0o111:
+            raise DefinitionError(
+                f"{file} is not executable", place=place, hint=f"run `chmod +x {file}`"
+            )
+
+    def _module_file(self, parts: list[str]) -> Path | None:
+        base = self._directory.joinpath(*parts)
+        files = (base / "__init__.py", base.parent / f"{base.name}.py")
+        return next((path for path in files if _is_file(path)), None)
+
+    def _no_module(self, parts: list[str], place: Place) -> DefinitionError:
+        wanted = "/".join(parts)
+        return DefinitionError(
+            f"there is no file {clipped(wanted + '.py')} in {self._directory}",
+            place=place,
+            hint=self._nearest(wanted, {".py"}),
+        )
+
+    def _nearest(self, wanted: str, suffixes: set[str]) -> str | None:
+        """Return a hint that names the file that may have been meant."""
+        files = islice(_files(self._directory, suffixes), _MOST_FILES)
+        names = [each.relative_to(self._directory).with_suffix("").as_posix() for each in files]
+        last = wanted.rpartition("/")[2]
+        same_name = [name for name in names if name.rpartition("/")[2] == last]
+        return f"did you mean `{same_name[0]}`?" if same_name else did_you_mean(wanted, names)
+
+
+def _is_file(path: Path, suffix: str = "") -> bool:
+    try:
+        return path.with_name(path.name + suffix).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _is_node_module(base: Path) -> bool:
+    """Tell whether a file, or a folder as Node.js takes it for a module, has this path."""
+    is_folder = _is_file(base / "package.json") or _is_file(base / "index.js")
+    return is_folder or any(_is_file(base, suffix) for suffix in ("", *_JAVASCRIPT))
+
+
+def _files(directory: Path, suffixes: set[str]) -> Iterator[Path]:
     try:
         entries = sorted(directory.iterdir())
     except OSError:
         return
     for entry in entries:
-        if entry.suffix == ".py":
+        if entry.suffix in suffixes:
             yield entry
         elif entry.is_dir() and not entry.is_symlink() and not _is_skipped(entry.name):
-            yield from _python_files(entry)
+            yield from _files(entry, suffixes)
 
 
 def _is_skipped(name: str) -> bool:

@@ -102,10 +102,10 @@ class Uri(NamedTuple):
             )
         if not functions.runs(key):
             raise UnsupportedFeatureError(
-                f"`{self.path}` calls the function `{key}`, which does not run here: this version "
-                "runs Python functions only",
+                f"`{self.path}` calls the function `{key}`, which does not run here: only "
+                "Python, Node.js and executables do",
                 place=self.place,
-                hint="set `runtime: python3.12` for the function or under `provider`",
+                hint="set `runtime: python3.12`, `nodejs24.x` or `provided.al2023`",
             )
         return key
 

@@ -101,7 +101,7 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
     limits = read_limits(service)
     handlers = Handlers(directory)
     for each in read.entered:
-        handlers.check(each.handler, each.handler_place)
+        handlers.check(each.handler, each.runtime, each.handler_place)
     return Service(
         name=name,
         stage=stage,

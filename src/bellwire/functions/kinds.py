@@ -61,5 +61,6 @@ class Kinds:
         if not self._node_functions:
             return []
         await self._node.probe()
-        remarks = ((each.key, self._node.remark(each)) for each in self._node_functions)
+        by_runtime = {each.runtime: each for each in reversed(self._node_functions)}
+        remarks = ((each.key, self._node.remark(each)) for each in by_runtime.values())
         return [(key, remark) for key, remark in remarks if remark is not None]
