@@ -16,7 +16,7 @@ import secrets
 import socket
 import time
 import uuid
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -35,11 +35,13 @@ from bellwire.bus.embedded import (
     free_port,
     listen,
 )
+from bellwire.bus.invocations import Invocations
 from bellwire.bus.mqtt import MqttPublisher, wait_accepting
 from bellwire.bus.predecessor import end_predecessor
 from bellwire.bus.subjects import subject_of
 from bellwire.definition import (
     Finding,
+    Function,
     Service,
     Stage,
     TopicRule,
@@ -53,7 +55,10 @@ from bellwire.errors import (
     StartError,
     UnsupportedFeatureError,
 )
+from bellwire.functions.backlog import Backlog, Surroundings
 from bellwire.functions.pool import Functions, LogLine, RuntimeSettings
+from bellwire.functions.tail import Tails
+from bellwire.functions.variables import function_arn
 from bellwire.gateway.api import Api, apis_of
 from bellwire.gateway.ids import NODE_ID_BYTES, IdSource
 from bellwire.iot.delivery import Delivery
@@ -180,7 +185,10 @@ class Node:
             for rule in loaded.rules
             if rule.enabled
         ]
+        self._tails = Tails(service.limits.log_tail_bytes)
+        self._invocations = Invocations(self._bus, limits=service.limits)
         self._functions: Functions | None = None
+        self._backlog: Backlog | None = None
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._http: HttpServer | None = None
@@ -246,9 +254,12 @@ class Node:
         self._take_data_dir()
         self._clear_ready_file()
         self._socket = self._listen()
-        functions = self._functions = self._make_functions()
+        runtime = self._runtime()
+        functions = self._functions = self._make_functions(runtime)
+        backlog = self._backlog = self._make_backlog(runtime)
         await _both(self._start_bus(), functions.start())
         await self._bus.check_alone(delivery.rule.name for delivery in self._deliveries)
+        await self._invocations.listen(self.service.functions, backlog.take)
         await self._bus.listen(
             RuleSource(delivery.rule.name, delivery.rule.topic_filter.text, delivery.take)
             for delivery in self._deliveries
@@ -256,7 +267,11 @@ class Node:
         await self._open_front_door()
         self._tasks = [
             asyncio.create_task(work)
-            for work in (self._hub.watch(), *(each.keep_alive() for each in self._deliveries))
+            for work in (
+                self._hub.watch(),
+                backlog.keep_alive(),
+                *(each.keep_alive() for each in self._deliveries),
+            )
         ]
         if self.settings.simulate:
             self._simulation = [asyncio.create_task(self._simulate())]
@@ -290,9 +305,9 @@ class Node:
         check_port(host, port, what="the WebSocket API", option="--port")
         return listen(host, port, backlog=_BACKLOG)
 
-    def _make_functions(self) -> Functions:
+    def _runtime(self) -> RuntimeSettings:
         service = self.service
-        runtime = RuntimeSettings(
+        return RuntimeSettings(
             directory=service.directory,
             region=service.region,
             account_id=service.account_id,
@@ -300,13 +315,26 @@ class Node:
             http_url=self.http_url,
             token=self._token if service.access_keys.sign_connections else None,
         )
+
+    def _make_functions(self, runtime: RuntimeSettings) -> Functions:
         return Functions(
-            service.functions.values(),
+            self.service.functions.values(),
             runtime=runtime,
-            limits=service.limits,
-            log=_log_line,
+            limits=self.service.limits,
+            log=self._log_line,
             channels={NOTIFIER_CHANNEL: partial(NotifierChannel, self._listeners)},
         )
+
+    def _make_backlog(self, runtime: RuntimeSettings) -> Backlog:
+        around = Surroundings(
+            invoke=self._invoke_as,
+            store=self._invocations.store,
+            bury=self._invocations.bury,
+            arn=partial(function_arn, runtime=runtime),
+            new_request_id=_request_id,
+            now_ms=_now_ms,
+        )
+        return Backlog(self.service.functions, around, limits=self.service.limits)
 
     async def _start_bus(self) -> None:
         settings = self.settings
@@ -323,6 +351,7 @@ class Node:
             await self._bus.connect(settings.nats_url, within_s=_START_S)
         await wait_accepting(*self._mqtt, within_s=_START_S)
         await self._bus.open_dead_letters()
+        await self._invocations.open()
 
     async def _start_embedded(self) -> None:
         settings, limits = self.settings, self.service.limits
@@ -338,7 +367,7 @@ class Node:
             nats_port=free_port("127.0.0.1"),
             store_bytes=limits.stored_events_bytes,
             sync_interval_s=limits.sync_interval_s,
-            payload_bytes=limits.mqtt_payload_bytes,
+            payload_bytes=max(limits.mqtt_payload_bytes, limits.asynchronous_payload_bytes),
         )
         self._embedded = EmbeddedServer(server)
         await self._embedded.start()
@@ -356,8 +385,11 @@ class Node:
         services = HttpServices(
             hub=self._hub,
             ids=self._ids,
-            functions=self.service.functions.keys(),
-            invoke=self._invoke,
+            functions=_names(self.service.functions.values()),
+            invocation_id=_request_id,
+            invoke=self._invoke_as,
+            store=self._store_event,
+            tails=self._tails,
             publish=self._publish,
             devices=self._listeners.devices,
             is_ready=lambda: self._is_ready,
@@ -375,9 +407,11 @@ class Node:
 
     def _metrics(self) -> Metrics:
         assert self._functions is not None
+        assert self._backlog is not None
         return Metrics(
             self._hub,
             functions=self._functions.statistics,
+            backlog=self._backlog.statistics,
             rules=lambda: {each.rule.name: each.statistics() for each in self._deliveries},
             listeners=self._listeners.statistics,
         )
@@ -428,7 +462,10 @@ class Node:
         try:
             async with asyncio.timeout(grace_s):
                 await self._hub.close()
-                await asyncio.gather(*(delivery.stop() for delivery in self._deliveries))
+                stops = [delivery.stop() for delivery in self._deliveries]
+                if self._backlog is not None:
+                    stops.append(self._backlog.stop())
+                await asyncio.gather(*stops)
         except TimeoutError:
             log.warning("functions were still running after %.0f s: they are stopped now", grace_s)
 
@@ -446,8 +483,20 @@ class Node:
     def _invoke(self, function: str, event: bytes, request_id: str) -> asyncio.Future[Any]:
         # Any: each part names the view of a Result it needs, and a Future cannot be narrowed.
         # A function's own request id is a UUID, as on Lambda; the gateway's is in its event.
+        return self._invoke_as(function, event, _request_id())
+
+    def _invoke_as(self, function: str, event: bytes, request_id: str) -> asyncio.Future[Any]:
         assert self._functions is not None
-        return self._functions.invoke(function, event, request_id=_request_id())
+        return self._functions.invoke(function, event, request_id=request_id)
+
+    async def _store_event(self, function: str, event: bytes, request_id: str) -> None:
+        await self._invocations.store(function, event, request_id=request_id)
+
+    def _log_line(self, line: LogLine) -> None:
+        self._tails.add(line.request_id, line.text)
+        functions_log.info(
+            "%s", line.text, extra={"function": line.function, "request_id": line.request_id}
+        )
 
     def _forget(self, connection_id: str) -> None:
         self._listeners.forget(connection_id)
@@ -500,10 +549,10 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
-def _log_line(line: LogLine) -> None:
-    functions_log.info(
-        "%s", line.text, extra={"function": line.function, "request_id": line.request_id}
-    )
+def _names(functions: Iterable[Function]) -> dict[str, str]:
+    """Return the keys of functions by all that Invoke may call them: deployed names come first."""
+    functions = list(functions)
+    return {each.key: each.key for each in functions} | {each.name: each.key for each in functions}
 
 
 @contextmanager

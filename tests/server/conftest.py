@@ -24,6 +24,7 @@ from websockets.frames import Frame, Opcode
 
 from bellwire.console import StaticFile
 from bellwire.definition.model import AccessKeys
+from bellwire.functions.tail import Tails
 from bellwire.gateway.api import Account, Api, Route
 from bellwire.gateway.ids import IdSource
 from bellwire.gateway.integration import LambdaProxy
@@ -143,6 +144,9 @@ class FrontDoorServer:
         self.functions = Functions()
         self.published: list[Published] = []
         self.publish_error: Exception | None = None
+        self.stored: list[tuple[str, bytes, str]] = []
+        self.store_error: Exception | None = None
+        self.tails = Tails(limits.log_tail_bytes)
         self.closed: list[str] = []
         self.is_ready = True
         self.port = 0
@@ -161,13 +165,22 @@ class FrontDoorServer:
             now_ms=lambda: time.time_ns() // 1_000_000,
             trace_id=lambda: "Root=1-00000000-000000000000000000000000",
         )
-        metrics = Metrics(self.hub, functions=dict, rules=dict, listeners=self.hub.statistics)
+        metrics = Metrics(
+            self.hub, functions=dict, backlog=dict, rules=dict, listeners=self.hub.statistics
+        )
         self._http = HttpServer(
             HttpServices(
                 hub=self.hub,
                 ids=ids,
-                functions={"set", "set_notify_list"},
+                functions={
+                    "set": "set",
+                    "set_notify_list": "set_notify_list",
+                    "app-dev-set": "set",
+                },
+                invocation_id=lambda: "8f3c0d0e-6a51-4a54-9c37-1b1b9b5f7a10",
                 invoke=self.functions.invoke,
+                store=self._store,
+                tails=self.tails,
                 publish=self._publish,
                 devices=lambda: [{"device_id": "pump-1", "value": {"rpm": 1450}}],
                 is_ready=lambda: self.is_ready,
@@ -188,6 +201,11 @@ class FrontDoorServer:
     @property
     def http_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    async def _store(self, function: str, event: bytes, request_id: str) -> None:
+        if self.store_error is not None:
+            raise self.store_error
+        self.stored.append((function, event, request_id))
 
     async def _publish(self, topic: str, payload: bytes, qos: int) -> None:
         if self.publish_error is not None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -226,6 +227,8 @@ def test_boto3_invokes(run: Run, serve: Serve, aws_client: AwsClient) -> None:
             aws = aws_client("lambda", server.http_url)
             names = [
                 "set",
+                "app-dev-set",
+                "arn:aws:lambda:eu-west-1:123456789012:function:app-dev-set:live",
                 "set:live",
                 "arn:aws:lambda:eu-west-1:123456789012:function:set",
                 "arn:aws:lambda:eu-west-1:123456789012:function:set:7",
@@ -238,14 +241,15 @@ def test_boto3_invokes(run: Run, serve: Serve, aws_client: AwsClient) -> None:
                 assert answer["Payload"].read() == b'{"got":{"a":1}}'
             answer = await in_thread(aws.invoke, FunctionName="set")
             assert answer["Payload"].read() == b'{"got":{}}'
+            assert "LogResult" not in answer
             dry = await in_thread(aws.invoke, FunctionName="set", InvocationType="DryRun")
-            assert dry["StatusCode"] == 204
+            assert (dry["StatusCode"], dry["Payload"].read()) == (204, b"")
             assert len(server.functions.of("set")) == len(names) + 1
 
     run(main())
 
 
-@pytest.mark.parametrize("kind", ["RequestResponse", "DryRun"])
+@pytest.mark.parametrize("kind", ["RequestResponse", "Event", "DryRun"])
 def test_boto3_knows_that_there_is_no_such_function(
     run: Run, serve: Serve, aws_client: AwsClient, kind: str
 ) -> None:
@@ -254,7 +258,7 @@ def test_boto3_knows_that_there_is_no_such_function(
             aws = aws_client("lambda", server.http_url)
             with pytest.raises(aws.exceptions.ResourceNotFoundException):
                 await in_thread(aws.invoke, FunctionName="nobody", InvocationType=kind)
-            assert server.functions.calls == []
+            assert (server.functions.calls, server.stored) == ([], [])
 
     run(main())
 
@@ -304,7 +308,10 @@ def test_boto3_knows_why_an_invocation_was_refused(
     ("arguments", "code"),
     [
         ({"Payload": b"not json"}, "InvalidRequestContentException"),
-        ({"InvocationType": "Event"}, "InvalidParameterValueException"),
+        ({"Payload": b"not json", "InvocationType": "Event"}, "InvalidRequestContentException"),
+        ({"InvocationType": "Later"}, "InvalidParameterValueException"),
+        ({"LogType": "Head"}, "InvalidParameterValueException"),
+        ({"Payload": b'"%b"' % (b"x" * 7_500_000)}, "RequestTooLargeException"),
     ],
 )
 def test_an_invocation_of_the_wrong_form(
@@ -316,7 +323,109 @@ def test_an_invocation_of_the_wrong_form(
             with pytest.raises(ClientError) as caught:
                 await in_thread(aws.invoke, FunctionName="set", **arguments)
             assert caught.value.response["Error"]["Code"] == code
+            assert (server.functions.calls, server.stored) == ([], [])
+
+    run(main())
+
+
+def test_the_request_id_of_an_invocation_is_told(
+    run: Run, serve: Serve, aws_client: AwsClient
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            server.functions.answers["set"] = lambda call: {}
+            aws = aws_client("lambda", server.http_url)
+            answer = await in_thread(aws.invoke, FunctionName="set")
+            (call,) = server.functions.of("set")
+            assert answer["ResponseMetadata"]["RequestId"] == call.request_id
+            assert call.request_id == "8f3c0d0e-6a51-4a54-9c37-1b1b9b5f7a10"
+
+    run(main())
+
+
+@pytest.mark.parametrize(("log_type", "log"), [("Tail", "one\ntwo ü\n"), ("None", None)])
+def test_boto3_gets_the_last_of_the_log_where_it_asks(
+    run: Run, serve: Serve, aws_client: AwsClient, log_type: str, log: str | None
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+
+            def answer(call: Call) -> object:
+                for line in ("one", "two ü"):
+                    server.tails.add(call.request_id, line)
+                server.tails.add("of another invocation", "three")
+                return {}
+
+            server.functions.answers["set"] = answer
+            aws = aws_client("lambda", server.http_url)
+            answered = await in_thread(aws.invoke, FunctionName="set", LogType=log_type)
+            given = answered.get("LogResult")
+            assert (given and b64decode(given).decode()) == log
+
+    run(main())
+
+
+# Invoke, asynchronously
+
+
+def test_an_event_is_accepted_once_it_is_stored(
+    run: Run, serve: Serve, aws_client: AwsClient
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            aws = aws_client("lambda", server.http_url)
+            event = {"InvocationType": "Event", "LogType": "Tail"}
+            for name, arguments in (("set", {"Payload": b'{"a": 1.10}'}), ("app-dev-set", {})):
+                answer = await in_thread(aws.invoke, FunctionName=name, **event, **arguments)
+                assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
+                assert {"ExecutedVersion", "LogResult", "FunctionError"}.isdisjoint(answer)
+            request_id = answer["ResponseMetadata"]["RequestId"]
+            assert server.stored == [
+                ("set", b'{"a": 1.10}', request_id),
+                ("set", b"{}", request_id),
+            ]
             assert server.functions.calls == []
+
+    run(main())
+
+
+def test_an_event_that_cannot_be_stored_is_never_accepted(
+    run: Run, serve: Serve, aws_client: AwsClient
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            server.store_error = BusError("events fill all of their 10 bytes", retryable=False)
+            aws = aws_client("lambda", server.http_url)
+            with pytest.raises(aws.exceptions.ServiceException) as caught:
+                await in_thread(aws.invoke, FunctionName="set", InvocationType="Event")
+            response = caught.value.response
+            assert response["ResponseMetadata"]["HTTPStatusCode"] == 500
+            assert response["Error"] == {
+                "Code": "ServiceException",
+                "Message": "events fill all of their 10 bytes",
+            }
+
+    run(main())
+
+
+def test_the_largest_event_of_each_kind_is_that_of_aws(
+    run: Run, serve: Serve, aws_client: AwsClient
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            aws = aws_client("lambda", server.http_url)
+            largest = b'"%b"' % (b"x" * (1024 * 1024 - 2))
+            event = {"FunctionName": "set", "InvocationType": "Event"}
+            await in_thread(aws.invoke, **event, Payload=largest)
+            with pytest.raises(aws.exceptions.RequestTooLargeException) as caught:
+                await in_thread(aws.invoke, **event, Payload=largest + b" ")
+            assert caught.value.response["Error"]["Message"] == (
+                "1048577 byte payload is too large for the Event invocation type "
+                "(limit 1048576 bytes)"
+            )
+            assert len(server.stored) == 1
+            server.functions.answers["set"] = lambda call: {}
+            await in_thread(aws.invoke, FunctionName="set", Payload=largest + b" ")
 
     run(main())
 

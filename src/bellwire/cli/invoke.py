@@ -19,6 +19,9 @@ from bellwire.errors import UpstreamError
 def invoke(
     function: Annotated[str, typer.Argument(help="Its name in serverless.yml.")],
     data: Annotated[str, typer.Option(help="The event as JSON; - reads stdin.")] = "{}",
+    is_async: Annotated[
+        bool, typer.Option("--async", help="Hand the event over and do not wait.")
+    ] = False,
     url: Annotated[str | None, typer.Option(help="As http://127.0.0.1:3001.")] = None,
     data_dir: DataDir = Path(".bellwire"),
 ) -> None:
@@ -28,13 +31,15 @@ def invoke(
         json.loads(event)
     except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"--data is not JSON: {error}") from None
-    status, failed, body = _call(url or find_node(data_dir).http_url, function, event)
-    print(body.decode(errors="replace"))
-    if failed or status != 200:
+    kind = "Event" if is_async else "RequestResponse"
+    status, failed, body = _call(url or find_node(data_dir).http_url, function, event, kind)
+    if status != 202:
+        print(body.decode(errors="replace"))
+    if failed or status not in (200, 202):
         raise typer.Exit(1)
 
 
-def _call(url: str, function: str, event: bytes) -> tuple[int, bool, bytes]:
+def _call(url: str, function: str, event: bytes, kind: str) -> tuple[int, bool, bytes]:
     try:
         address = urlsplit(url)
         host, port = address.hostname, address.port
@@ -45,7 +50,7 @@ def _call(url: str, function: str, event: bytes) -> tuple[int, bool, bytes]:
     connection = HTTPConnection(host, port, timeout=910)
     try:
         path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
-        connection.request("POST", path, body=event)
+        connection.request("POST", path, body=event, headers={"X-Amz-Invocation-Type": kind})
         response = connection.getresponse()
         failed = response.getheader("X-Amz-Function-Error") is not None
         return response.status, failed, response.read()

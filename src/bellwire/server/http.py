@@ -28,6 +28,7 @@ from bellwire.errors import (
     PayloadTooLargeError,
     UpstreamError,
 )
+from bellwire.functions.tail import Tails
 from bellwire.gateway import management
 from bellwire.gateway.api import Account
 from bellwire.gateway.ids import IdSource
@@ -39,6 +40,8 @@ log = logging.getLogger("bellwire.http")
 
 Publish = Callable[[str, bytes, int], Awaitable[None]]
 """Publishes to a topic with a QoS of 0 or 1; returns once the broker has it."""
+StoreEvent = Callable[[str, bytes, str], Awaitable[None]]
+"""Keeps an asynchronous event: the function's key, JSON, the request id. Raises UpstreamError."""
 Devices = Callable[[], list[dict[str, object]]]
 """Tells the devices known so far, with their last values."""
 
@@ -52,14 +55,19 @@ _BODY_BYTES = 7 * 1024 * 1024  # a little above the largest event: the exact bou
 class HttpServices:
     """What the HTTP half needs of the node.
 
+    `functions` are keys by each name that a function may be called by; `invoke` runs one under
+    the request id that it is given; `tails` see the log of all.
     `token` is what the node's own functions show where @connections asks for a signature;
     `host_names` are names of this host that its pages may be under, besides addresses.
     """
 
     hub: Hub
     ids: IdSource
-    functions: Collection[str]
+    functions: Mapping[str, str]
+    invocation_id: Callable[[], str]
     invoke: InvokeFunction
+    store: StoreEvent
+    tails: Tails
     publish: Publish
     devices: Devices
     is_ready: Callable[[], bool]
@@ -229,22 +237,66 @@ def _check_call(
 
 
 async def _invoke(request: web.Request) -> web.StreamResponse:
-    """Lambda's Invoke, RequestResponse and DryRun.
-
-    docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-    """
+    """Lambda's Invoke. docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
     services = request.app[_SERVICES]
-    kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-    name = _function_key(unquote(request.match_info["name"]))
-    request_id = services.ids.request_id()
-    if name not in services.functions:
+    kind = _choice(request, "X-Amz-Invocation-Type", ("RequestResponse", "Event", "DryRun"))
+    log_type = _choice(request, "X-Amz-Log-Type", ("None", "Tail"))
+    name = _function_name(unquote(request.match_info["name"]))
+    function = services.functions.get(name)
+    if function is None:
         raise NotFoundError(f"Function not found: {name}")
+    request_id = services.invocation_id()
     if kind == "DryRun":
         return web.Response(status=204, headers={"x-amzn-RequestId": request_id})
-    if kind != "RequestResponse":
-        raise _InvalidParameterError(
-            f"Invocation type {kind} is not supported by this version: use RequestResponse"
+    try:
+        if kind == "Event":
+            return await _accept(request, function, request_id)
+        return await _run(request, function, request_id, wants_log=log_type == "Tail")
+    except PayloadTooLargeError as error:
+        raise _RequestTooLargeError(error.message) from None
+
+
+async def _run(
+    request: web.Request, function: str, request_id: str, *, wants_log: bool
+) -> web.StreamResponse:
+    """Run a function and answer with its result, and the last of its log where asked."""
+    services = request.app[_SERVICES]
+    event = await _event(request)
+    if wants_log:
+        with services.tails.follow(request_id) as tail:
+            result = await services.invoke(function, event, request_id)
+    else:
+        tail, result = None, await services.invoke(function, event, request_id)
+    headers = {"x-amzn-RequestId": request_id, "X-Amz-Executed-Version": "$LATEST"}
+    if result.error:
+        headers["X-Amz-Function-Error"] = result.error
+    if tail is not None:
+        headers["X-Amz-Log-Result"] = tail.encoded()
+    return web.Response(body=result.payload, headers=headers, content_type="application/json")
+
+
+async def _accept(request: web.Request, function: str, request_id: str) -> web.StreamResponse:
+    """Answer 202 once an asynchronous event is where no crash can reach it."""
+    services = request.app[_SERVICES]
+    limit = services.hub.limits.asynchronous_payload_bytes
+    event = await _event(request)
+    if len(event) > limit:
+        raise PayloadTooLargeError(
+            f"{len(event)} byte payload is too large for the Event invocation type "
+            f"(limit {limit} bytes)"
         )
+    headers = {"x-amzn-RequestId": request_id}
+    try:
+        await services.store(function, event, request_id)
+    except UpstreamError as error:
+        log.error("function %s: an event was not accepted: %s", function, error.message)
+        headers["x-amzn-ErrorType"] = "ServiceException"
+        return web.json_response({"message": error.message}, status=500, headers=headers)
+    return web.Response(status=202, headers=headers)
+
+
+async def _event(request: web.Request) -> bytes:
+    """Read an event, which must be JSON; none is an empty map."""
     event = await _body(request, _BODY_BYTES) or b"{}"
     try:
         orjson.loads(event)
@@ -252,14 +304,15 @@ async def _invoke(request: web.Request) -> web.StreamResponse:
         raise _InvalidRequestContentError(
             f"Could not parse request body into json: {error}"
         ) from None
-    try:
-        result = await services.invoke(name, event, request_id)
-    except PayloadTooLargeError as error:
-        raise _RequestTooLargeError(error.message) from None
-    headers = {"x-amzn-RequestId": request_id, "X-Amz-Executed-Version": "$LATEST"}
-    if result.error:
-        headers["X-Amz-Function-Error"] = result.error
-    return web.Response(body=result.payload, headers=headers, content_type="application/json")
+    return event
+
+
+def _choice(request: web.Request, header: str, choices: tuple[str, ...]) -> str:
+    """Return the value of a header, by default the first it may have."""
+    value = request.headers.get(header, choices[0])
+    if value not in choices:
+        raise _InvalidParameterError(f"{header} is {', '.join(choices)}, not {value!r}")
+    return value
 
 
 class _RequestTooLargeError(CallerError):
@@ -289,7 +342,7 @@ class _InvalidRequestContentError(CallerError):
     aws_code = "InvalidRequestContentException"
 
 
-def _function_key(name: str) -> str:
+def _function_name(name: str) -> str:
     """Return the function's name from a name, a partial ARN or an ARN."""
     if ":function:" in name:
         name = name.partition(":function:")[2]

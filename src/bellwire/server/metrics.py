@@ -35,7 +35,7 @@ _COUNTERS = {
 }
 _OUT = "(out)"
 """Stands as the route of messages to clients, which have none."""
-_GAUGES = {"starting", "idle", "busy", "queued", "running", "waiting"}
+_GAUGES = {"starting", "idle", "busy", "queued", "running", "waiting", "async_events_running"}
 """Figures of the moment; all others only grow."""
 
 
@@ -43,10 +43,17 @@ class Metrics:
     """Writes the metrics of a node in Prometheus's text format."""
 
     def __init__(
-        self, hub: Hub, *, functions: Statistics, rules: Statistics, listeners: Callable[[], Any]
+        self,
+        hub: Hub,
+        *,
+        functions: Statistics,
+        backlog: Statistics,
+        rules: Statistics,
+        listeners: Callable[[], Any],
     ) -> None:
         self._hub = hub
         self._functions = functions
+        self._backlog = backlog
         self._rules = rules
         self._listeners = listeners
         self._registry = CollectorRegistry()
@@ -61,6 +68,7 @@ class Metrics:
         yield from self._of_routes()
         yield from self._of_connections()
         yield from _by_name("function", self._functions())
+        yield from _by_name("function", self._backlog())
         yield from _by_name("rule", self._rules())
         for name, value in _figures(self._listeners()):
             yield GaugeMetricFamily(f"bellwire_notify_{name}", "Of the notifier", value=value)
