@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -158,3 +159,15 @@ def harness(tmp_path: Path) -> Harness:
 def run(request: pytest.FixtureRequest) -> Run:
     """Run a coroutine on each of the two event loops."""
     return asyncio.run if request.param == "asyncio" else uvloop.run
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The Node.js that runs functions; where there is none, skip: in CI that is a failure."""
+    found = shutil.which("node")
+    if found is None:
+        reason = "node is not installed; to run this test: sudo apt-get install nodejs"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found

@@ -134,7 +134,7 @@ class RuntimeEnvironment(Environment):
             self._waiting.set_exception(_wrong_time())  # it asked anew: the last one counts
         if self.state is State.STARTING:
             self._become_ready()
-        elif self._last is not None:
+        elif self.state is State.BUSY and self._last is not None:
             last, self._last = self._last, None
             self._become_idle(last)
         elif self.state is State.GONE or (self.state is State.BUSY and self._turn is None):
