@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -202,6 +204,18 @@ def test_invoke_prints_the_result_and_tells_failure(bellwire: Run, notifier: Nod
     assert failed.returncode == 1
     assert "errorType" in failed.stdout
     assert bellwire("invoke", "Nobody", cwd=notifier.folder).returncode == 1
+
+
+def test_invoke_async_hands_an_event_over(bellwire: Run, notifier: Node) -> None:
+    event = json.dumps({"device_id": "d", "payload": {"value": {"later": 1}}})
+    done = bellwire("invoke", "NotifyParameter", "--async", "--data", event, cwd=notifier.folder)
+    assert (done.returncode, done.stdout) == (0, "")
+    deadline = time.monotonic() + 10
+    url = f"{notifier.http_url}/console/devices"
+    while "later" not in urllib.request.urlopen(url).read().decode():
+        assert time.monotonic() < deadline, notifier.log_text()
+        time.sleep(0.05)
+    assert bellwire("invoke", "Nobody", "--async", cwd=notifier.folder).returncode == 1
 
 
 @pytest.mark.parametrize(
