@@ -654,7 +654,7 @@ def test_under_kills_each_invocation_has_one_outcome(harness: Harness, run: Run,
                     }
             assert failed <= 12, "a kill costs one invocation at most"
             async with asyncio.timeout(10):
-                while (statistics := pools.statistics()["f"]).busy:
+                while (statistics := pools.statistics()["f"]).busy:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             assert (statistics.invocations, statistics.busy, statistics.waiting) == (500, 0, 0)
             assert 0 <= statistics.idle <= 3

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What only tests use and pip cannot bring: mosquitto (a peer), chromium (the page), Node.js (the
-# page's modules; osls, the Serverless Framework). Installed where this may be done; elsewhere told, and those tests skip.
+# page's modules; osls, the Serverless Framework; an AWS SDK client). Installed where this may be done; elsewhere told, and those tests skip.
 set -eu
 cd "$(dirname "$0")"
 
@@ -25,7 +25,7 @@ fi
 
 # `setup.sh peers` brings serverless-offline too, beside which `make conformance` shows Bellwire.
 omit="--omit=optional"
-wanted="node_modules/.bin/osls"
+wanted="node_modules/@aws-sdk/client-apigatewaymanagementapi"
 if [ "${1:-}" = peers ]; then
     omit=""
     wanted="node_modules/serverless-offline/package.json"
