@@ -564,6 +564,14 @@ def test_messages_of_no_route_count_against_the_accounts_bound(
     assert connection.api.unrouted.message_count == 3
 
 
+def test_no_throttle_holds_disconnect_back(open_connection: Make, drive: Drive) -> None:
+    end = Route("$disconnect", LambdaProxy("on_disconnect", 29_000), throttle=TokenBucket(0, 0))
+    exchange = open_connection((end,)).closed(1000, "", now_ms=NOW_MS)
+    assert exchange is not None
+    assert drive(exchange, OK) is None
+    assert [work.function for work in drive.asked] == ["on_disconnect"]  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("result", "reason"),
     [(RAISED, ""), (OK, ""), (Result(b"null"), ""), (None, "took longer than 29000 ms")],

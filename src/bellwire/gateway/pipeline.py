@@ -81,9 +81,11 @@ def message(exchange: Exchange) -> Steps:
 
 
 def disconnecting(exchange: Exchange, route: Route) -> Steps:
-    """Run `$disconnect`: the connection is gone, and what is answered counts for nothing."""
+    """Run `$disconnect`: the connection is gone, and what is answered counts for nothing.
+
+    No throttle holds it back: what `$connect` stored would stay for ever.
+    """
     try:
-        exchange.api.admit_message(exchange)
         if route.integration is not None:
             result = yield from _run(exchange, route, route.integration)
             if not isinstance(result, HttpAnswer) and result.error is not None:
