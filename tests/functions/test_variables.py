@@ -31,12 +31,13 @@ def make(
     environment: Mapping[str, str] | None = None,
     *,
     has_aws_files: bool = False,
+    runtime: str = "python3.12",
 ) -> dict[str, str]:
     function = Function(
         key="f",
         name="demo-dev-f",
         handler="h.f",
-        runtime="python3.12",
+        runtime=runtime,
         timeout_s=6,
         memory_mb=256,
         environment=environment or {},
@@ -148,3 +149,28 @@ def test_where_aws_keeps_credentials() -> None:
         "/home/me/.aws/credentials",
         "/home/me/.aws/config",
     ]
+
+
+def test_other_runtimes_are_told_where_the_node_is() -> None:
+    python = make({"AWS_ENDPOINT_URL_LAMBDA": "http://elsewhere"})
+    node = make({"AWS_ENDPOINT_URL_LAMBDA": "http://elsewhere"}, runtime="nodejs20.x")
+    assert node == {
+        **python,
+        "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs20.x",
+        "AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:3001",
+        "AWS_ENDPOINT_URL_IOT_DATA_PLANE": "http://127.0.0.1:3001",
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:3001/dev",
+    }
+    own = {"AWS_ENDPOINT_URL_IOT_DATA_PLANE": "https://iot.example.com"}
+    assert make({}, own, runtime="provided").items() >= own.items()
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_no_proxy_stands_between_a_runtime_and_the_node(name: str) -> None:
+    spared = "127.0.0.1,localhost"
+    variables = make({name: "http://proxy:3128"}, runtime="provided.al2023")
+    assert (variables["NO_PROXY"], variables["no_proxy"]) == (spared, spared)
+    variables = make({name: "http://proxy", "no_proxy": ".corp"}, runtime="nodejs20.x")
+    assert (variables["NO_PROXY"], variables["no_proxy"]) == (f".corp,{spared}", f".corp,{spared}")
+    assert "NO_PROXY" not in make({name: "http://proxy"})
+    assert "NO_PROXY" not in make({}, runtime="nodejs20.x")

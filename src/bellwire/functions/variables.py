@@ -59,6 +59,7 @@ _PASSED = frozenset(
         "ALL_PROXY",
     }
 )
+_PROXIES = frozenset({"HTTP_PROXY", "ALL_PROXY"})
 _PASSED_PREFIXES = ("AWS_", "PYTHON")
 _LAMBDA_PREFIX = "AWS_LAMBDA_"
 
@@ -106,6 +107,8 @@ def make_variables(
     is_python = function.runtime.startswith("python")
     endpoints = {} if is_python else _endpoints(runtime)
     variables = {**inherited, **endpoints, **function.environment}
+    if not is_python and any(name.upper() in _PROXIES for name in variables):
+        variables |= _spare_loopback(variables)
     if not has_aws_files and not _has_credentials(variables):
         variables |= {
             "AWS_ACCESS_KEY_ID": _PLACEHOLDER,
@@ -143,6 +146,13 @@ def _endpoints(runtime: RuntimeSettings) -> dict[str, str]:
         "AWS_ENDPOINT_URL_IOT_DATA_PLANE": runtime.http_url,
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": f"{runtime.http_url}/{runtime.stage}",
     }
+
+
+def _spare_loopback(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return variables that keep a proxy out of the way to the node and its Runtime API."""
+    spared = [value for name, value in variables.items() if name.upper() == "NO_PROXY"]
+    value = ",".join([*spared, "127.0.0.1", "localhost"])
+    return {"NO_PROXY": value, "no_proxy": value}
 
 
 def _has_credentials(variables: Mapping[str, str]) -> bool:
