@@ -352,6 +352,21 @@ def test_a_record_that_cannot_be_sent_leaves_a_dead_letter(
     run(main())
 
 
+def test_a_ring_of_destinations_ends(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        world, event = make_world(on_success="work"), Event()
+        for number in range(1, 100):
+            event = Event(number, chain=world.stored[-1][3] if world.stored else 0)
+            world.backlog.take(event)
+            await until(lambda: event.is_done)  # noqa: B023  # waited for at once
+            if len(world.stored) < number:
+                break
+        assert (len(world.calls), len(world.stored)) == (17, 16)
+        assert "16 destinations led one to the next" in caplog.text
+
+    run(main())
+
+
 def test_a_success_that_cannot_be_told_is_logged_and_done(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
