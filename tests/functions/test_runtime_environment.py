@@ -534,6 +534,57 @@ def test_a_flood_of_output_is_dropped_and_told(harness: Harness, run: Run, node:
     run(main())
 
 
+ABUSES = {
+    "closes its output": "require('fs').closeSync(1); require('fs').closeSync(2);",
+    "changes directory": "process.chdir('/');",
+    "empties its environment": "process.env = {};",
+    "replaces JSON": "JSON.stringify = JSON.parse = () => { throw new Error('mine') };",
+    "replaces http": "require('http').request = require('http').get = () => {};",
+    "replaces console": "console = {}; process.stdout.write = () => {};",
+    "forbids exits": "process.exit = () => {};",
+    "drops listeners": "process.removeAllListeners();",
+    "leaves a timer": "setInterval(() => {}, 10);",
+    "leaves a rejection for later": "setTimeout(() => Promise.reject(1), 20);",
+}
+
+
+@pytest.mark.parametrize("abuse", ABUSES.values(), ids=ABUSES)
+def test_a_handler_that_abuses_its_process(harness: Harness, node: str, abuse: str) -> None:
+    harness.write(
+        f"exports.f = async (event) => {{ if (event) {{ {abuse} }} return 'well' }};"
+        "exports.g = async () => 'untouched';",
+        "h.js",
+    )
+
+    async def main() -> None:
+        functions = [node_function(harness, key, concurrency=1, timeout_s=3) for key in "fg"]
+        async with harness.running(*functions) as pools:
+            assert await harness.value(pools, "f", 1) == "well"
+            await asyncio.sleep(0.1)
+            result = await harness.call(pools, "f", 0)
+            assert result.error is None, result
+            assert await harness.value(pools, "f", 0) == "well"
+            assert await harness.value(pools, "g") == "untouched"
+
+    asyncio.run(main())
+
+
+def test_output_that_is_closed_loses_lines_only(harness: Harness, node: str) -> None:
+    harness.write(
+        """
+        const fs = require("node:fs");
+        exports.f = async () => { fs.closeSync(1); console.log("nowhere"); return 1; };
+        """,
+        "h.js",
+    )
+
+    async def main() -> None:
+        async with harness.running(node_function(harness)) as pools:
+            assert [await harness.value(pools) for _ in range(2)] == [1, 1]
+
+    asyncio.run(main())
+
+
 # Processes
 
 

@@ -4,7 +4,8 @@
 import http from "node:http";
 
 const PREFIX = "/2018-06-01/runtime";
-const request = http.request; // as it is now: handlers and tracers replace it
+const { request } = http; // as they are now: handlers and tracers replace them
+const { stringify } = JSON;
 
 export class Client {
   constructor(address) {
@@ -33,14 +34,14 @@ export class Client {
 
   // Tell that an invocation failed.
   fail(requestId, error) {
-    return this.send("POST", `/invocation/${requestId}/error`, JSON.stringify(error), {
+    return this.send("POST", `/invocation/${requestId}/error`, stringify(error), {
       "Lambda-Runtime-Function-Error-Type": encodeURIComponent(error.errorType),
     });
   }
 
   // Tell that the handler could not be loaded.
   failInit(error) {
-    return this.send("POST", "/init/error", JSON.stringify(error), {
+    return this.send("POST", "/init/error", stringify(error), {
       "Lambda-Runtime-Function-Error-Type": encodeURIComponent(error.errorType),
     });
   }

@@ -3,6 +3,8 @@
 
 import { types } from "node:util";
 
+const { stringify } = JSON; // as it is now: a handler may replace it
+
 class RuntimeError extends Error {
   get name() {
     return `Runtime.${this.constructor.name}`;
@@ -43,9 +45,9 @@ export function describe(error) {
 // The text of an error in the log: a tab and its document, with the properties it was given.
 export function formatError(error) {
   try {
-    return `\t${JSON.stringify(error, (_, value) => withHidden(value))}`;
+    return `\t${stringify(error, (_, value) => withHidden(value))}`;
   } catch {
-    return `\t${JSON.stringify(describe(error))}`; // it leads back to itself, or a getter throws
+    return `\t${stringify(describe(error))}`; // it leads back to itself, or a getter throws
   }
 }
 

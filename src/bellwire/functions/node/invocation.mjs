@@ -1,6 +1,8 @@
 // One invocation: what its handler is given, and the first outcome that comes of it.
 // docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html
 
+const { parse, stringify } = JSON; // as they are now: a handler may replace them
+
 export class Invocation {
   constructor(turn) {
     this.turn = turn;
@@ -17,7 +19,7 @@ export class Invocation {
   run(handler) {
     try {
       const callback = this.once((error, result) => this.callBack(error, result));
-      const returned = handler(JSON.parse(this.turn.event), this.makeContext(), callback);
+      const returned = handler(parse(this.turn.event), this.makeContext(), callback);
       if (typeof returned?.then === "function") {
         returned.then(
           (result) => this.succeed(result),
@@ -58,7 +60,7 @@ export class Invocation {
   succeed(result) {
     let document;
     try {
-      document = JSON.stringify(result) ?? "null"; // of undefined, or of a function
+      document = stringify(result) ?? "null"; // of undefined, or of a function
     } catch {
       this.settle({ error: new Error("Unable to stringify response body") });
       return;
