@@ -176,11 +176,18 @@ def test_a_full_stream_says_so_and_keeps_what_it_has(
     asyncio.run(main())
 
 
-def test_an_event_larger_than_the_server_takes_is_refused(start_broker: StartBroker) -> None:
+def test_an_event_is_no_larger_than_a_dead_letter_may_be(start_broker: StartBroker) -> None:
     async def main() -> None:
         async with start_broker() as broker, opened(broker) as invocations:
-            with pytest.raises(BusError, match="an event of 200000 bytes could not be stored: "):
-                await invocations.store("work", b"x" * 200_000, request_id="id")
+            largest = b"x" * broker.settings.payload_bytes
+            with pytest.raises(BusError) as caught:
+                await invocations.store("work", largest + b"x", request_id="id")
+            assert caught.value.message == (
+                "an event of 131073 bytes could not be stored: the NATS server takes 131072 and "
+                "headers"
+            )
+            assert not caught.value.retryable
+            await invocations.store("work", largest, request_id="id")
 
     asyncio.run(main())
 

@@ -31,7 +31,7 @@ log = logging.getLogger("bellwire.bus")
 
 _STOP_S = 5.0
 _QUIET_PORTS = range(20_000, 32_000)
-_HEADER_ROOM = 16 * 1024
+HEADER_ROOM = 16 * 1024
 """Bytes above the largest payload, for the headers of a dead letter."""
 _RESTART_DELAYS_S = (0.1, 0.5, 2.0, 5.0)
 NODE_USER = "bellwire"
@@ -228,7 +228,7 @@ pid_file: {_quoted(settings.folder / PID_FILE)}
 log_file: {_quoted(settings.folder / "nats.log")}
 logfile_size_limit: 10485760
 logfile_max_num: 2
-max_payload: {settings.payload_bytes + _HEADER_ROOM}
+max_payload: {settings.payload_bytes + HEADER_ROOM}
 jetstream {{
   store_dir: {_quoted(settings.folder)}
   max_file_store: {settings.store_bytes}

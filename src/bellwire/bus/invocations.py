@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import MaxPayloadError
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
@@ -23,6 +22,7 @@ from nats.js.api import (
 from nats.js.errors import APIError
 
 from bellwire.bus.connection import ACK, IN_PROGRESS, Bus, another_node
+from bellwire.bus.embedded import HEADER_ROOM
 from bellwire.errors import BusError
 from bellwire.limits import Limits
 
@@ -108,17 +108,10 @@ class Invocations:
         self, function: str, payload: bytes, *, request_id: str, chain: int = 0
     ) -> None:
         """Keep an event for a function; return once the stream has it, else raise BusError."""
+        self._check_size(payload)
         headers = {_REQUEST_ID: request_id, _CHAIN: str(chain)}
         try:
             await self._bus.jetstream.publish(self._prefix + function, payload, headers=headers)
-        except MaxPayloadError:
-            limit = self._bus.client.max_payload
-            raise BusError(
-                f"an event of {len(payload)} bytes could not be stored: the NATS server takes "
-                f"{limit}",
-                retryable=False,
-                hint="raise max_payload in the configuration of nats-server",
-            ) from None
         except APIError as error:
             if error.err_code == _STREAM_FULL:
                 raise self._full() from None
@@ -130,6 +123,17 @@ class Invocations:
         """Store an event that failed for good as a dead letter; BusError."""
         # The name of a rule has no hyphen: this is none.
         await self._bus.bury(f"function-{function}", payload, headers)
+
+    def _check_size(self, payload: bytes) -> None:
+        """Refuse what the server would not take back as a dead letter, with its headers."""
+        limit = self._bus.client.max_payload - HEADER_ROOM
+        if len(payload) > limit:
+            raise BusError(
+                f"an event of {len(payload)} bytes could not be stored: the NATS server takes "
+                f"{limit} and headers",
+                retryable=False,
+                hint="raise max_payload in the configuration of nats-server",
+            )
 
     def _full(self) -> BusError:
         return BusError(
