@@ -75,6 +75,10 @@ def test_what_handlers_return(harness: Harness, run: Run, node: str) -> None:
           callback(null, 2);
           context.done(new Error("too late"));
         };
+        exports.both = async (event, context, callback) => callback(null, "called back");
+        exports.late = async (event, context, callback) => {
+          setTimeout(() => callback(null, "too late"), 5);
+        };
         exports.plain = () => "a value that Lambda ignores";
         exports.nothing = async () => {};
         exports.never = () => new Promise(() => {});
@@ -94,6 +98,8 @@ def test_what_handlers_return(harness: Harness, run: Run, node: str) -> None:
         "succeed": "succeeded",
         "done": "done",
         "twice": 1,
+        "both": "called back",
+        "late": None,
         "plain": None,
         "nothing": None,
         "never": None,
@@ -245,6 +251,7 @@ FAILURES: dict[str, tuple[str, str, str]] = {
     "text": ("(e, c, callback) => callback('only text')", "string", "only text"),
     "failed": ("(e, c) => c.fail(new Error('failed'))", "Error", "failed"),
     "handled": ("(e, c) => c.fail()", "string", "handled"),
+    "null": ("async () => { throw null }", "string", "handled"),
     "own": (
         "async () => { throw Object.assign(new Error('m'), { name: 'Custom', code: 7 }) }",
         "Custom",

@@ -17,17 +17,16 @@ export class Invocation {
 
   // Run the handler. Resolves with `{document}`, the result as JSON, or with `{error}`.
   run(handler) {
+    const callback = this.once((error, result) => this.callBack(error, result));
+    const context = this.makeContext();
+    const { succeed, fail } = context; // as they are now
     try {
-      const callback = this.once((error, result) => this.callBack(error, result));
-      const returned = handler(parse(this.turn.event), this.makeContext(), callback);
+      const returned = handler(parse(this.turn.event), context, callback);
       if (typeof returned?.then === "function") {
-        returned.then(
-          (result) => this.succeed(result),
-          (error) => this.fail(error),
-        );
+        returned.then(succeed, fail);
       } // any other value is nothing, as on Lambda: it answers with the callback, or null
     } catch (error) {
-      this.fail(error);
+      fail(error);
     }
     return this.outcome;
   }
@@ -37,7 +36,7 @@ export class Invocation {
     this.atEmptyLoop();
   }
 
-  // All of callback, done, succeed and fail together count once.
+  // Of the callback, done, succeed, fail and the returned promise the first one counts.
   once(call) {
     return (...values) => {
       if (!this.isCalled) {
