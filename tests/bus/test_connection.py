@@ -180,7 +180,7 @@ def test_a_burst_of_qos_0_is_not_lost_on_the_way_to_a_rule_with_room(
     assert told(caplog) == []
 
 
-def test_a_payload_larger_than_a_device_may_publish_is_dropped_and_told(
+def test_a_payload_larger_than_a_device_may_publish_reaches_no_rule_and_is_kept_and_told(
     start_broker: StartBroker, make_inbox: MakeInbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
@@ -199,6 +199,13 @@ def test_a_payload_larger_than_a_device_may_publish_is_dropped_and_told(
             await device.publish("a", b"last", qos=1)
             await inbox.wait_for(b"last")
             assert sorted(map(len, inbox.payloads)) == [4, len(largest), len(largest)]
+            letter = await bus.jetstream.get_last_msg("BELLWIRE_DEAD_LETTERS", "bellwire.dead.>")
+            assert letter.data == largest + b"y"
+            assert letter.headers == {
+                "Bellwire-Rule": "rule",
+                "Bellwire-Topic": "a",
+                "Bellwire-Reason": "larger than 131072 bytes",
+            }
             await bus.bury("rule", largest, {"Topic": "🔔" * 1000, "Reason": "🔔" * 1000})
             for payload, headers in ((largest * 2, {}), (b"", {"Topic": "x" * 65_535})):
                 with pytest.raises(BusError) as caught:
@@ -209,7 +216,7 @@ def test_a_payload_larger_than_a_device_may_publish_is_dropped_and_told(
     assert (
         told(caplog)
         == [
-            "a message of 131073 bytes on topic a is dropped: "
+            "a message of 131073 bytes on topic a is not for a rule: "
             "custom.bellwire.limits.mqttPayloadBytes allows 131072"
         ]
         * 2

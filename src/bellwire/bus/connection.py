@@ -277,8 +277,10 @@ class Bus:
             event = self._durable_event(message)
             if event is None:
                 return
-            if (source.is_wild and event.topic.startswith("$")) or self._is_too_large(event):
+            if source.is_wild and event.topic.startswith("$"):
                 event.done()
+            elif self._is_too_large(event):
+                await self._bury_too_large(source.rule, event)
             else:
                 source.on_event(event)
 
@@ -336,18 +338,32 @@ class Bus:
         )
 
     def _is_too_large(self, event: Event) -> bool:
-        # The server refuses what is far too large. Up to that there is room for the headers of a
-        # dead letter, which a device must not use up.
+        # The server itself takes more: its bound is also that of asynchronous invocations.
         size, limit = len(event.payload), self._limits.mqtt_payload_bytes
         if size > limit:
             log.warning(
-                "a message of %d bytes on topic %s is dropped: custom.bellwire.limits."
+                "a message of %d bytes on topic %s is not for a rule: custom.bellwire.limits."
                 "mqttPayloadBytes allows %d",
                 size,
                 event.topic[:256],
                 limit,
             )
         return size > limit
+
+    async def _bury_too_large(self, rule: str, event: Event) -> None:
+        """Keep what the broker has acknowledged and no rule may have; AWS would not take it."""
+        headers = {
+            "Bellwire-Rule": rule,
+            "Bellwire-Topic": event.topic[:256],
+            "Bellwire-Reason": f"larger than {self._limits.mqtt_payload_bytes} bytes",
+        }
+        try:
+            await self.bury(rule, event.payload, headers)
+        except BusError as error:
+            log.error("rule %s: %s", rule, error.message)
+            if error.retryable:
+                return  # it is given out again
+        event.done()
 
     async def _drop_stale(self, consumers: Iterable[ConsumerInfo], wanted: set[str]) -> None:
         # The stream keeps a message until every consumer has it: one left behind by a rule that
