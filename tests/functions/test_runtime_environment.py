@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bellwire.errors import StartError
 from bellwire.functions.pool import Functions, LogLine, Result
 from bellwire.limits import Limits
 
@@ -763,65 +762,6 @@ def test_an_executable_asks_for_its_events(harness: Harness, run: Run) -> None:
         ]
 
     run(main())
-
-
-def test_an_executable_that_cannot_be_run(harness: Harness, run: Run) -> None:
-    harness.write("no script", "main")
-    (harness.folder / "main").chmod(0o755)
-
-    async def main() -> None:
-        function = harness.function(runtime="provided.al2", handler="main")
-        async with harness.running(function) as pools:
-            assert document(await harness.call(pools, request_id=ID)) == {
-                "errorType": "Runtime.ExitError",
-                "errorMessage": f"RequestId: {ID} Error: Runtime exited with error: exit status "
-                "126",
-            }
-        path = harness.folder / "main"
-        assert f"[bellwire] {path} cannot be run: Exec format error" in harness.texts(None)
-
-    run(main())
-
-
-def test_a_missing_program_is_told_before_the_start(harness: Harness) -> None:
-    async def start(function: Function) -> None:
-        async with harness.running(function, environment={"PATH": str(harness.folder)}):
-            raise AssertionError
-
-    with pytest.raises(StartError) as no_node:
-        asyncio.run(start(node_function(harness)))
-    assert (str(no_node.value), no_node.value.hint) == (
-        "function f has the runtime nodejs20.x, and there is no `node` on the PATH",
-        "install Node.js 20 or newer",
-    )
-    with pytest.raises(StartError) as no_bootstrap:
-        asyncio.run(start(harness.function(runtime="provided.al2", handler="main")))
-    assert (str(no_bootstrap.value), no_bootstrap.value.hint) == (
-        f"function f: there is no file `bootstrap` in {harness.folder}",
-        "build the function there, or name its executable file as `handler:`",
-    )
-    harness.write("#!/bin/sh\nexit 1\n", "node")
-    (harness.folder / "node").chmod(0o755)
-    with pytest.raises(StartError, match="does not say which version of Node"):
-        asyncio.run(start(node_function(harness)))
-
-
-def test_another_version_of_node_is_told_once(harness: Harness, node: str) -> None:
-    harness.write("exports.f = async () => 1", "h.js")
-
-    async def main() -> None:
-        functions = [
-            harness.function(key, runtime="nodejs4.x", handler="h.f") for key in ("f", "g")
-        ]
-        async with harness.running(*functions):
-            pass
-        (line,) = harness.lines
-        assert (line.function, line.request_id, line.stream) == ("f", None, "stderr")
-        assert re.fullmatch(
-            rf"\[bellwire\] nodejs4.x runs on Node.js v\d+\.\d+\.\d+, of {node}", line.text
-        )
-
-    asyncio.run(main())
 
 
 RIC = """
