@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -11,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bellwire.functions.runtime_environment import LAUNCHER_FILE
+
 
 if TYPE_CHECKING:
     from tests.functions.conftest import Harness, Run
-
-from bellwire.functions.runtime_environment import LAUNCHER_FILE
-
 
 ID = "6c14aac6-b810-49ce-9c6c-50104412d524"
 
