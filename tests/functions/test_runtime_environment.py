@@ -429,7 +429,7 @@ def test_a_handler_that_names_nothing(
     asyncio.run(main())
 
 
-def test_an_init_that_exits_or_hangs(harness: Harness, run: Run, node: str) -> None:
+def test_an_init_that_exits_or_hangs(harness: Harness, node: str) -> None:
     harness.write("process.exit(2)", "exits.js")
     harness.write("console.log('slow'); while (true);", "hangs.js")
     functions = [
@@ -438,7 +438,7 @@ def test_an_init_that_exits_or_hangs(harness: Harness, run: Run, node: str) -> N
     ]
 
     async def main() -> None:
-        async with harness.running(*functions, limits=Limits(init_timeout_s=2)) as pools:
+        async with harness.running(*functions, limits=Limits(init_timeout_s=3)) as pools:
             exits = await harness.call(pools, "exits", request_id=ID)
             hangs = await harness.call(pools, "hangs", request_id=ID)
         assert document(exits) == {
@@ -447,11 +447,11 @@ def test_an_init_that_exits_or_hangs(harness: Harness, run: Run, node: str) -> N
         }
         assert document(hangs) == {
             "errorType": "Sandbox.Timedout",
-            "errorMessage": f"RequestId: {ID} Error: Task timed out after 2.00 seconds",
+            "errorMessage": f"RequestId: {ID} Error: Task timed out after 3.00 seconds",
         }
         assert any(line.text.endswith("\tundefined\tINFO\tslow") for line in harness.lines)
 
-    run(main())
+    asyncio.run(main())
 
 
 def test_what_follows_the_answer_counts_against_the_timeout(
