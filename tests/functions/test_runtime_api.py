@@ -283,3 +283,14 @@ os._exit(0)
             assert await harness.value(pools, event=2) == 2
 
     asyncio.run(main())
+
+
+def test_a_long_header_about_an_error_is_taken() -> None:
+    async def main() -> None:
+        exchange = Recorder()
+        async with serving(exchange) as send:
+            cause = {"lambda_runtime_function_xray_error_cause": "x" * 1024 * 1024}
+            assert (await send("POST", f"/invocation/{ID}/error", b"1", **cause))[0] == 202
+        assert exchange.told == [("fail", ID, b"1")]
+
+    asyncio.run(main())

@@ -23,6 +23,8 @@ _INVOCATION = re.compile(_PREFIX + r"/invocation/([^/]+)/(response|error)")
 _BACKLOG = 128
 _KEPT_ALIVE_S = 86_400.0
 """A runtime may keep its connection between two requests: as long as an invocation may take."""
+_FIELD_BYTES = 2 * 1024 * 1024
+"""awslambdaric sends what X-Ray is to know of an error, up to 1 MB, in a header."""
 _SHUTDOWN_S = 0.1
 _OF_A_PAGE = ("Origin", "Sec-Fetch-Site")
 """Headers that browsers send and no runtime does."""
@@ -83,6 +85,7 @@ class RuntimeApi:
             self._handle,
             access_log=None,
             keepalive_timeout=_KEPT_ALIVE_S,
+            max_field_size=_FIELD_BYTES,
             handler_cancellation=True,  # a runtime that is gone waits for no invocation
         )
         loop = asyncio.get_running_loop()
