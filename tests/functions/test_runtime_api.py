@@ -113,6 +113,7 @@ def test_each_request_has_its_answer() -> None:
         ("GET", "/invocation/next", {"Origin": "http://page.example"}, 403, "Forbidden"),
         ("GET", "/invocation/next", {"Sec_Fetch_Site": "cross-site"}, 403, "Forbidden"),
         ("POST", "/init/error", {"Origin": "null"}, 403, "Forbidden"),
+        ("GET", "/invocation/next", {"Host": "evil.example:80"}, 403, "Forbidden"),
     ],
 )
 def test_other_requests_are_refused(
@@ -207,7 +208,9 @@ import socket, time
 address = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
 for _ in range(3):
     lost = socket.create_connection(address)
-    lost.sendall(f"GET {prefix}invocation/next HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
+    host = ":".join(address)
+    head = f"GET {prefix}invocation/next HTTP/1.1\\r\\nHost: {host}\\r\\n\\r\\n"
+    lost.sendall(head.encode())
     time.sleep(0.05)
     lost.close()
 time.sleep(0.05)

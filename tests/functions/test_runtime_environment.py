@@ -542,6 +542,63 @@ def test_a_flood_of_output_is_dropped_and_told(harness: Harness, run: Run, node:
     run(main())
 
 
+def test_all_lines_of_an_invocation_come_with_it(harness: Harness, run: Run, node: str) -> None:
+    harness.write(
+        "exports.f = async () => { for (let i = 0; i < 700; i++) console.log('x'.repeat(1000)) }",
+        "h.js",
+    )
+
+    async def main() -> None:
+        limits = Limits(log_bytes_per_s=100_000_000)
+        async with harness.running(node_function(harness), limits=limits) as pools:
+            for count in (700, 1400):
+                await harness.value(pools)
+                assert sum("xxx" in line.text for line in harness.lines) == count
+        ids = [line.request_id for line in harness.lines if "xxx" in line.text]
+        assert len(set(ids[:700])) == len(set(ids[700:])) == 1
+        assert ids[0] != ids[700]
+
+    run(main())
+
+
+def test_a_flood_is_cut_and_does_not_use_up_the_time(harness: Harness, run: Run, node: str) -> None:
+    harness.write(
+        "exports.f = async () => { for (let i = 0; i < 300; i++) console.log('x'.repeat(100000)) }",
+        "h.js",
+    )
+
+    async def main() -> None:
+        async with harness.running(node_function(harness, timeout_s=6)) as pools:
+            result = await harness.call(pools)
+            assert result.error is None, result
+
+    run(main())
+
+
+def test_a_runtime_that_leaves_a_child_behind_ends_at_once(
+    harness: Harness, run: Run, node: str
+) -> None:
+    harness.write(
+        """
+        const { spawn } = require("node:child_process");
+        exports.f = async () => {
+          spawn("sleep", ["5"], { stdio: ["ignore", "ignore", "ignore", 3, 4, 5, 6, 7, 8] });
+          process.exit(3);
+        };
+        """,
+        "h.js",
+    )
+
+    async def main() -> None:
+        async with harness.running(node_function(harness, timeout_s=4)) as pools:
+            started = time.monotonic()
+            result = await harness.call(pools)
+            assert b"Runtime.ExitError" in result.payload
+            assert time.monotonic() - started < 3
+
+    run(main())
+
+
 ABUSES = {
     "closes its output": "require('fs').closeSync(1); require('fs').closeSync(2);",
     "changes directory": "process.chdir('/');",
@@ -581,7 +638,11 @@ def test_output_that_is_closed_loses_lines_only(harness: Harness, node: str) -> 
     harness.write(
         """
         const fs = require("node:fs");
-        exports.f = async () => { fs.closeSync(1); console.log("nowhere"); return 1; };
+        exports.f = async () => {
+          try { fs.closeSync(1); } catch {} // the second time it is closed already
+          console.log("nowhere");
+          return 1;
+        };
         """,
         "h.js",
     )

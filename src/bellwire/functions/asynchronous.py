@@ -137,7 +137,7 @@ def invocation_record(
 def _as_json(payload: bytes) -> bytes:
     """Return a result as it is, or as a JSON text where it is no JSON."""
     try:
-        json.loads(payload, parse_constant=_refuse)
+        json.loads(payload.decode(), parse_constant=_refuse)  # UTF-8 without a mark before it
     except (ValueError, RecursionError):
         return json.dumps(payload.decode(errors="replace")).encode()
     return payload

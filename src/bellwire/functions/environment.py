@@ -34,7 +34,7 @@ EXIT_S = 1.0
 DYING_S = 0.2
 """How long a process that closed its socket unasked may take to end, before SIGKILL."""
 _PIPE_BYTES = 64 * 1024
-_PAUSE_S = 0.05
+_PAUSE_S = 0.002
 
 UNHANDLED = "Unhandled"
 Stream = Literal["stdout", "stderr"]

@@ -78,6 +78,7 @@ class RuntimeApi:
         self._body_bytes = body_bytes
         self._web: web.Server | None = None
         self._listener: asyncio.Server | None = None
+        self._host = ""
 
     async def start(self, listening: socket.socket) -> None:
         """Serve from here on."""
@@ -88,6 +89,8 @@ class RuntimeApi:
             max_field_size=_FIELD_BYTES,
             handler_cancellation=True,  # a runtime that is gone waits for no invocation
         )
+        host, port = listening.getsockname()[:2]
+        self._host = f"{host}:{port}"
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(self._web, sock=listening)
 
@@ -105,7 +108,8 @@ class RuntimeApi:
             return _refusal(error)
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
-        if any(name in request.headers for name in _OF_A_PAGE):
+        # A page may have its own name lead here (DNS rebinding): then the host is not ours.
+        if request.host != self._host or any(name in request.headers for name in _OF_A_PAGE):
             raise RefusedError(403, "Forbidden", "This address is for the function's runtime")
         exchange, path = self._exchange, request.path
         if request.method == "GET" and path == f"{_PREFIX}/invocation/next":

@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bellwire.definition.model import Function
@@ -79,7 +80,7 @@ class RuntimeKind:
 class RuntimeEnvironment(Environment):
     """The node's side of one runtime, behind its Runtime API."""
 
-    __slots__ = ("_api", "_function_arn", "_last", "_listening", "_turn", "_waiting")
+    __slots__ = ("_api", "_function_arn", "_last", "_listening", "_pid_fd", "_turn", "_waiting")
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class RuntimeEnvironment(Environment):
         self._listening = listening
         self._function_arn = arn
         self._api = RuntimeApi(self, body_bytes=limits.response_bytes)
+        self._pid_fd: int | None = None
         self._turn: Turn | None = None
         """An invocation that the runtime has not fetched yet."""
         self._waiting: asyncio.Future[Turn] | None = None
@@ -104,6 +106,7 @@ class RuntimeEnvironment(Environment):
         """Serve the Runtime API; from here on the owner hears of the process."""
         await self._api.start(self._listening)
         await super().open()
+        self._watch_process()
 
     def retire(self) -> None:
         """Tell the runtime to exit; then it is killed."""
@@ -188,6 +191,23 @@ class RuntimeEnvironment(Environment):
         else:
             waiting.set_result(turn)
 
+    def _watch_process(self) -> None:
+        """Hear of the end of the process itself: children of it may keep its socket open."""
+        if hasattr(os, "pidfd_open"):  # Linux
+            with suppress(ProcessLookupError):
+                self._pid_fd = os.pidfd_open(self._process.popen.pid)
+                self._loop.add_reader(self._pid_fd, self._process_ended)
+
+    def _process_ended(self) -> None:
+        self._forget_process()
+        self._look()
+
+    def _forget_process(self) -> None:
+        if self._pid_fd is not None:
+            self._loop.remove_reader(self._pid_fd)
+            os.close(self._pid_fd)
+            self._pid_fd = None
+
     def _look(self) -> None:
         """See whether the process has ended, though a child of it holds its socket."""
         if self._process.popen.poll() is not None:
@@ -198,6 +218,7 @@ class RuntimeEnvironment(Environment):
             self._end()
 
     async def _close(self) -> None:
+        self._forget_process()
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(_wrong_time())
         await self._api.close()

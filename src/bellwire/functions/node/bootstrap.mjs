@@ -15,9 +15,12 @@ const UNHANDLED = 128;
 const folder = process.argv[2];
 const client = new Client(process.env.AWS_LAMBDA_RUNTIME_API);
 let isStarting = true;
+let isDying = false;
 let current = null;
 
 async function die(status, error) {
+  if (isDying) return;
+  isDying = true;
   const requestId = current?.requestId;
   try {
     if (isStarting) {

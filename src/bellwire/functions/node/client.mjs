@@ -7,6 +7,11 @@ const PREFIX = "/2018-06-01/runtime";
 const { request } = http; // as they are now: handlers and tracers replace them
 const { stringify } = JSON;
 
+// An error's name as a header can carry it: it is whatever the handler chose.
+function headerText(name) {
+  return encodeURIComponent(String(name).slice(0, 256).toWellFormed());
+}
+
 export class Client {
   constructor(address) {
     const [host, port] = address.split(":");
@@ -35,14 +40,14 @@ export class Client {
   // Tell that an invocation failed.
   fail(requestId, error) {
     return this.send("POST", `/invocation/${requestId}/error`, stringify(error), {
-      "Lambda-Runtime-Function-Error-Type": encodeURIComponent(error.errorType),
+      "Lambda-Runtime-Function-Error-Type": headerText(error.errorType),
     });
   }
 
   // Tell that the handler could not be loaded.
   failInit(error) {
     return this.send("POST", "/init/error", stringify(error), {
-      "Lambda-Runtime-Function-Error-Type": encodeURIComponent(error.errorType),
+      "Lambda-Runtime-Function-Error-Type": headerText(error.errorType),
     });
   }
 

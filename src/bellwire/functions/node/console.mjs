@@ -13,6 +13,11 @@ const LEVELS = {
   warn: "WARN",
   error: "ERROR",
 };
+// Written when it is said: else lines would wait here, and come under the next invocation's id.
+for (const stream of [process.stdout, process.stderr]) {
+  stream._handle?.setBlocking?.(true);
+  stream.on("error", () => {}); // a handler may have closed it
+}
 const write = process.stdout.write.bind(process.stdout); // a handler may replace it
 let requestId;
 
