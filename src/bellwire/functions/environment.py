@@ -287,6 +287,9 @@ class Environment(asyncio.Protocol):
         """Pass on all output written up to here."""
         if self._poll.poll(0):
             self._empty_pipes()
+        for pipe in self._pipes.values():
+            if pipe.is_paused:
+                self._tell_dropped(pipe)
         if self._lines:
             self._finish_lines()
 
