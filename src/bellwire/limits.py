@@ -146,3 +146,20 @@ TEMPLATE_BYTES = 300 * 1024
 TEMPLATE_TEXT = 6 * 1024 * 1024
 """Most characters a mapping template writes, with 100 more for each time that it writes: a message
 must not keep the node from its sockets. Ours: AWS Lambda's largest event [lambda]."""
+
+# What AWS fixes for a WebSocket API, and nothing here changes.
+POLICY_RESOURCE_CHARACTERS = 512
+"""Longest resource in a policy that an authorizer returns
+[docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html]."""
+AUTHORIZER_RESULT_BYTES = 8 * 1024
+"""Largest result of an authorizer
+[docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html]."""
+ACCESS_LOG_FORMAT_BYTES = 3 * 1024
+"""Longest format, as UTF-8
+[docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html]."""
+SIGNATURE_SKEW_S = 300
+"""How far a signature's time may be from now, in seconds
+[docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html]."""
+SIGNATURE_EXPIRES_S = 604_800
+"""Longest a presigned URL may be valid, in seconds: seven days
+[docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html]."""

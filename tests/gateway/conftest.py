@@ -25,7 +25,6 @@ NOW_MS = 1_731_324_924_553
 
 MakeApi = Callable[..., Api]
 MakeConnection = Callable[..., Connection]
-Drive = Callable[..., Ending]
 
 
 class Result(NamedTuple):
@@ -89,25 +88,27 @@ def handshake() -> Handshake:
     )
 
 
-@pytest.fixture
-def drive() -> Drive:
-    """Give a function that brings an exchange to its end.
+class Drive:
+    """Brings an exchange to its end; `asked` is the work that the last one asked for."""
 
-    Each piece of work it asks for ends with the next of `results`; what was asked for is kept in
-    `drive.asked`.
-    """
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
 
-    def run(exchange: Exchange, *results: Any, now_ms: int = NOW_MS) -> Ending:
+    def __call__(self, exchange: Exchange, *results: Any, now_ms: int = NOW_MS) -> Ending:
+        """Give each piece of work the next of `results`, and return what is done in the end."""
+        self.asked = []
         waiting = list(results)
         step = exchange.advance()
-        run.asked = []  # type: ignore[attr-defined]
         while isinstance(step, Invoke | HttpRequest):
-            run.asked.append(step)  # type: ignore[attr-defined]
+            self.asked.append(step)
             step = exchange.advance(Outcome(waiting.pop(0), 1.5, now_ms))
         assert waiting == [], "more results than pieces of work"
         return step
 
-    return run
+
+@pytest.fixture
+def drive() -> Drive:
+    return Drive()
 
 
 @pytest.fixture

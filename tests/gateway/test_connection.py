@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 import pytest
@@ -9,12 +9,13 @@ import pytest
 from bellwire.gateway.connection import Connection, State
 from bellwire.gateway.effects import Close, Invoke, Outcome, Ping
 from bellwire.gateway.events import Handshake
-from bellwire.gateway.exchange import Ending
 from bellwire.gateway.ids import IdSource
 
 
+if TYPE_CHECKING:
+    from tests.gateway.conftest import Drive
+
 Make = Callable[..., Connection]
-Drive = Callable[..., Ending]
 NOW_MS = 1_731_324_924_553
 ALL_ROUTES = ("$connect", "$disconnect", "$default", "echo", "set")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 import pytest
@@ -15,13 +15,14 @@ from bellwire.gateway.api import Route
 from bellwire.gateway.connection import Connection
 from bellwire.gateway.effects import Accept, HttpAnswer, HttpRequest, Invoke, Reject, Send
 from bellwire.gateway.events import Handshake
-from bellwire.gateway.exchange import Ending
 from bellwire.gateway.integration import compile_integration
 from bellwire.limits import Limits
 
 
+if TYPE_CHECKING:
+    from tests.gateway.conftest import Drive
+
 Make = Callable[..., Connection]
-Drive = Callable[..., Ending]
 NOW_MS = 1_731_324_924_553
 MESSAGE = '{"action":"go","room":"a b","n":3}'
 OK_TEMPLATE = {"$default": '{"statusCode": 200}'}
@@ -59,10 +60,6 @@ def send(open_connection: Make, drive: Drive) -> Callable[..., Any]:
         return text
 
     return run
-
-
-def asked(drive: Any) -> Any:
-    return drive.asked[0]
 
 
 # MOCK
@@ -197,7 +194,7 @@ def test_an_http_proxy_passes_message_and_answer_on(
     )
     answer = HttpAnswer(200, {"content-type": ["text/plain"]}, b"hello")
     assert send(proxy, answer) == "hello"
-    request = asked(drive)
+    request = drive.asked[0]
     assert isinstance(request, HttpRequest)
     assert (request.method, request.url) == ("POST", "https://api.example.com/a%20b?v=1&n=3")
     assert request.body == MESSAGE.encode()
@@ -215,7 +212,7 @@ def test_an_http_proxys_status_answers_a_handshake(
     exchange = connection.connect(handshake, now_ms=NOW_MS, trace_id="t")
     headers = {"sec-websocket-protocol": ["chat"]}
     assert drive(exchange, HttpAnswer(204, headers, b"")) == Accept("chat")
-    assert asked(drive).body == b""
+    assert drive.asked[0].body == b""
     exchange = connection.connect(handshake, now_ms=NOW_MS, trace_id="t")
     answer = drive(exchange, HttpAnswer(418, {"content-type": ["text/plain"]}, b"tea"))
     assert answer == Reject(418, {"Content-Type": "text/plain"}, b"tea")
@@ -236,7 +233,7 @@ def test_an_http_integration_has_templates_on_both_ways(
         ),
     )
     assert send(http, HttpAnswer(200, {}, b'{"value":7}')) == "got 7"
-    assert orjson.loads(asked(drive).body)["n"] == 3
+    assert orjson.loads(drive.asked[0].body)["n"] == 3
     assert send(http, HttpAnswer(500, {}, b"as it came")) == "as it came"
 
 
@@ -250,7 +247,7 @@ def test_content_handling(
         "HTTP_PROXY", key="$default", uri="http://x/", content_handling="CONVERT_TO_BINARY"
     )
     assert send(default, HttpAnswer(200, {}, b64encode(b"hi")), message=connection_message) == "hi"
-    assert asked(drive).body == b"\x00\xff"
+    assert drive.asked[0].body == b"\x00\xff"
     assert send(proxy, message='{"action":"go"}') == "Internal server error"
     text = route(
         "HTTP",
@@ -270,7 +267,7 @@ def test_a_function_gets_the_body_alone(
 ) -> None:
     custom = route("AWS", function="work", timeout_ms=700, responses=(DEFAULT,))
     assert send(custom, Result(b'{"any":"thing"}')) == '{"any":"thing"}'
-    work = asked(drive)
+    work = drive.asked[0]
     assert isinstance(work, Invoke)
     assert (work.function, work.event, work.timeout_ms) == ("work", MESSAGE.encode(), 700)
 

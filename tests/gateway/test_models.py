@@ -29,7 +29,6 @@ CHAT = json.dumps(
 )
 UNCHECKABLE = "the message cannot be checked: it is nested too deeply, or holds half a character"
 NO_JSON = "the message is not JSON"
-TOO_DEEP = "the message is nested too deeply to be checked"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +80,11 @@ def test_what_is_no_schema_is_refused_with_its_place(schema: str, message: str) 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_a_json_bomb_is_told_in_one_sentence(depth: int, opening: str, closing: str) -> None:
     check = compile_model('{"properties":{"a":{"type":["object","number"]}},"minItems":1}')
-    assert check(opening * depth + "1" + closing * depth) in (None, NO_JSON, TOO_DEEP)
+    error = check(opening * depth + "1" + closing * depth)
+    if depth < 1024:
+        assert error is None
+    else:  # more than parsers take; how much more differs from one Python to the next
+        assert error in (NO_JSON, UNCHECKABLE)
     assert check(opening * depth) == NO_JSON
 
 
@@ -92,8 +95,9 @@ def test_a_number_that_is_too_large_is_no_json(number: str) -> None:
 
 def test_half_a_character_and_a_long_number_are_json() -> None:
     assert compile_model('{"type":"number"}')("1" + "0" * 400) is None
-    assert compile_model('{"type":"object"}')('{"text":"\\ud83d"}') in (None, UNCHECKABLE)
-    assert compile_model('{"type":"array"}')('{"text":"\\ud83d"}') is not None
+    assert compile_model('{"type":"object"}')('{"text":"\\ud83d"}') is None
+    # Why it is wrong cannot be said: the library would quote the half.
+    assert compile_model('{"type":"array"}')('{"text":"\\ud83d"}') == UNCHECKABLE
 
 
 def test_an_error_does_not_quote_a_whole_large_message() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 import pytest
@@ -25,8 +25,10 @@ from bellwire.gateway.pipeline import broken
 from bellwire.gateway.throttle import TokenBucket
 
 
+if TYPE_CHECKING:
+    from tests.gateway.conftest import Drive
+
 Make = Callable[..., Connection]
-Drive = Callable[..., Ending]
 NOW_MS = 1_731_324_924_553
 ALL_ROUTES = ("$connect", "$disconnect", "$default", "echo", "set")
 ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/dev/$connect"
@@ -190,7 +192,7 @@ def test_an_authorizer_lets_in_and_is_quoted_in_every_later_event(
     exchange = connection.connect(with_token, now_ms=NOW_MS, trace_id="t")
     answer = drive(exchange, authorized(context={"n": 1, "is": True, "s": "x"}), OK)
     assert answer == Accept(None)
-    asked = drive.asked  # type: ignore[attr-defined]
+    asked = drive.asked
     first, second = (orjson.loads(work.event) for work in asked)
     assert [work.function for work in asked] == ["guard", "on_connect"]
     assert (first["type"], first["methodArn"]) == ("REQUEST", ARN)
@@ -569,7 +571,7 @@ def test_no_throttle_holds_disconnect_back(open_connection: Make, drive: Drive) 
     exchange = open_connection((end,)).closed(1000, "", now_ms=NOW_MS)
     assert exchange is not None
     assert drive(exchange, OK) is None
-    assert [work.function for work in drive.asked] == ["on_disconnect"]  # type: ignore[attr-defined]
+    assert [work.function for work in drive.asked] == ["on_disconnect"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from bellwire.definition.findings import Findings
 from bellwire.definition.model import AccessKeys, ApiKey, Throttle
 from bellwire.definition.naming import REST_API
 from bellwire.definition.nodes import ScalarNode
+from bellwire.definition.overrides import read_section
 from bellwire.definition.properties import Properties, is_reference
 from bellwire.definition.suggestion import clipped, did_you_mean
 from bellwire.definition.values import Fields, text_of
@@ -150,8 +151,7 @@ def read_access_keys(service: Fields, findings: Findings) -> AccessKeys:
 
     Secrets stand in no message.
     """
-    custom = service.fields("custom")
-    section = custom.fields("bellwire") if custom else None
+    section = read_section(service)
     if not section:
         return AccessKeys()
     fields = section.fields("accessKeys")

@@ -25,14 +25,19 @@ _MAY_BE_ZERO = {
 }
 
 
+def read_section(service: Fields) -> Fields | None:
+    """Return `custom.bellwire`, None where the file has none."""
+    custom = service.fields("custom")
+    return custom.fields("bellwire") if custom else None
+
+
 def read_limits(service: Fields) -> Limits:
     """Return the limits of a service: AWS's, but for those set in `custom.bellwire.limits`.
 
     Keys are those of Limits in camelCase: `idleTimeoutS: 60`. Raises UnknownKeyError,
     DefinitionError.
     """
-    custom = service.fields("custom")
-    section = custom.fields("bellwire") if custom else None
+    section = read_section(service)
     if not section:
         return _DEFAULTS
     section.check_keys(_KEYS)
@@ -52,8 +57,7 @@ def read_limits(service: Fields) -> Limits:
 
 def read_host_names(service: Fields) -> tuple[str, ...]:
     """Return `custom.bellwire.hostNames`. Raises DefinitionError."""
-    custom = service.fields("custom")
-    section = custom.fields("bellwire") if custom else None
+    section = read_section(service)
     node = section.get("hostNames") if section else None
     if section is None or node is None:
         return ()

@@ -9,11 +9,8 @@ import re
 from collections.abc import Callable
 
 from bellwire.errors import DefinitionError, Place
+from bellwire.limits import ACCESS_LOG_FORMAT_BYTES
 
-
-FORMAT_BYTES = 3 * 1024
-"""Longest format, as UTF-8
-[docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html]."""
 
 _OUTCOME = ("error", "latency", "status")
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -74,9 +71,11 @@ def compile_access_log(format: str, place: Place | None) -> Write:
 
 
 def _check(format: str, place: Place | None) -> None:
-    if len(format.encode("utf-8", "surrogatepass")) > FORMAT_BYTES:
+    if len(format.encode("utf-8", "surrogatepass")) > ACCESS_LOG_FORMAT_BYTES:
         raise DefinitionError(
-            f"an access log format has at most {FORMAT_BYTES} bytes", place=place, hint="log less"
+            f"an access log format has at most {ACCESS_LOG_FORMAT_BYTES} bytes",
+            place=place,
+            hint="log less",
         )
     if _LINE_BREAK.search(format):
         raise DefinitionError(

@@ -263,7 +263,7 @@ def _route(
         two_way=route.two_way,
         validate=_validation(route),
         authorizer=_authorizer(route, arn, keys_from_authorizer),
-        is_signed=route.authorization == "AWS_IAM" and route.route_key == CONNECT,
+        is_signed=route.authorization == "AWS_IAM",
         needs_key=route.api_key_required,
         required_parameters=[
             name for name, required in route.request_parameters.items() if required

@@ -14,15 +14,11 @@ import orjson
 
 from bellwire.errors import DefinitionError, Place
 from bellwire.gateway.policy import InvalidPolicyError, allows
-from bellwire.gateway.responses import FORBIDDEN, INTERNAL_SERVER_ERROR
+from bellwire.gateway.responses import FORBIDDEN, INTERNAL_SERVER_ERROR, UNAUTHORIZED
+from bellwire.limits import AUTHORIZER_RESULT_BYTES
 
-
-RESULT_BYTES = 8 * 1024
-"""Largest result of an authorizer
-[docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html]."""
 
 _INVOKE = "execute-api:Invoke"
-_UNAUTHORIZED = "Unauthorized"
 _REASON_CHARS = 200
 """Most characters of an authorizer's own message that go into the log. Ours."""
 
@@ -132,8 +128,10 @@ def read_authorization(
     """Read what an authorizer returned (JSON), or its error document where `error` is not None."""
     if error is not None:
         return _failed(payload)
-    if len(payload) > RESULT_BYTES:
-        return _unusable(f"{len(payload)} bytes, at most {RESULT_BYTES} are allowed", "return less")
+    if len(payload) > AUTHORIZER_RESULT_BYTES:
+        return _unusable(
+            f"{len(payload)} bytes, at most {AUTHORIZER_RESULT_BYTES} are allowed", "return less"
+        )
     try:
         document = orjson.loads(payload)
     except orjson.JSONDecodeError:
@@ -193,13 +191,13 @@ def _failed(payload: bytes) -> Denial:
     except orjson.JSONDecodeError:
         document = None
     message = document.get("errorMessage") if isinstance(document, dict) else None
-    if message == _UNAUTHORIZED:
-        return Denial(401, _UNAUTHORIZED, "the authorizer refused the request as Unauthorized")
+    if message == UNAUTHORIZED:
+        return Denial(401, UNAUTHORIZED, "the authorizer refused the request as Unauthorized")
     return Denial(
         500,
         INTERNAL_SERVER_ERROR,
         f"the authorizer failed: {str(message)[:_REASON_CHARS]!r}; to refuse a request, return a "
-        f"policy that denies it (403) or raise an error of the exact text {_UNAUTHORIZED} (401)",
+        f"policy that denies it (403) or raise an error of the exact text {UNAUTHORIZED} (401)",
     )
 
 

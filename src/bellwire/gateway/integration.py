@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from bellwire.definition import model
+from bellwire.errors import Place
 from bellwire.gateway import responses
 from bellwire.gateway.effects import HttpAnswer, HttpRequest, IntegrationResult, Invoke
 from bellwire.gateway.exchange import Exchange
@@ -43,9 +44,9 @@ from bellwire.limits import Limits
 
 _DEFAULT = "$default"
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
-_NO_HEADERS: Mapping[str, str] = {}
 
 Result = IntegrationResult | HttpAnswer
+_Render = Callable[[TemplateInput], str]
 
 
 class Integration(Protocol):
@@ -199,9 +200,7 @@ class _Requests:
         self._uri = definition.uri or ""
         self._passthrough = definition.passthrough
         self._parameters = compile_request_parameters(definition.request_parameters, place)
-        self._templates = {
-            key: compile_template(text, place) for key, text in definition.request_templates.items()
-        }
+        self._templates = _compiled(definition.request_templates, place)
         select = definition.template_selection
         self._select = compile_selection(select, place) if select is not None else None
 
@@ -210,12 +209,10 @@ class _Requests:
 
         docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-data-transformations.html
         """
-        key = _DEFAULT if self._select is None else self._select(exchange.body)
-        # AWS's own examples of mocks have the one key `application/json` and no expression.
-        keys = (key, _DEFAULT, "application/json") if self._select is None else (key, _DEFAULT)
-        template = next((self._templates[each] for each in keys if each in self._templates), None)
-        if template is not None:
-            text = _rendered(template.render, exchange, exchange.body)
+        key = None if self._select is None else self._select(exchange.body)
+        render = _selected(self._templates, key)
+        if render is not None:
+            text = _rendered(render, exchange, exchange.body)
             return _binary(text.encode("utf-8", "replace"), self.content_handling)
         if self._passthrough == "NEVER" or (
             self._passthrough == "WHEN_NO_TEMPLATES" and self._templates
@@ -248,7 +245,7 @@ class _Choice(NamedTuple):
 
     matches: Callable[[str], bool]
     select: Callable[[str, HttpAnswer], str] | None
-    templates: Mapping[str, Callable[[TemplateInput], str]]
+    templates: Mapping[str, _Render]
     headers: ResponseHeaders
     content_handling: model.ContentHandling | None
 
@@ -269,9 +266,8 @@ class _Answers:
         choice = next((each for each in self._choices if each.matches(selected)), None)
         if choice is None:
             raise failed(f"no integration response matches {selected!r}")
-        key = _DEFAULT if choice.select is None else choice.select(exchange.body, answer)
-        keys = (key, _DEFAULT, "application/json") if choice.select is None else (key, _DEFAULT)
-        render = next((choice.templates[each] for each in keys if each in choice.templates), None)
+        key = None if choice.select is None else choice.select(exchange.body, answer)
+        render = _selected(choice.templates, key)
         if render is None:
             body = _text(answer.body, choice.content_handling)
         else:
@@ -287,15 +283,24 @@ def _choice(definition: model.IntegrationResponse) -> _Choice:
     return _Choice(
         matches=compile_pattern(definition.key, place),
         select=compile_response_selection(select, place) if select is not None else None,
-        templates={
-            key: compile_template(text, place).render for key, text in definition.templates.items()
-        },
+        templates=_compiled(definition.templates, place),
         headers=compile_response_parameters(definition.parameters, place),
         content_handling=definition.content_handling,
     )
 
 
-def _rendered(render: Callable[[TemplateInput], str], exchange: Exchange, body: str) -> str:
+def _compiled(templates: Mapping[str, str], place: Place | None) -> Mapping[str, _Render]:
+    return {key: compile_template(text, place).render for key, text in templates.items()}
+
+
+def _selected(templates: Mapping[str, _Render], key: str | None) -> _Render | None:
+    """Return the template that an expression selects; `key` is None where there is none."""
+    # AWS's own examples of mocks have the one key `application/json` and no expression.
+    keys = (_DEFAULT, "application/json") if key is None else (key, _DEFAULT)
+    return next((templates[each] for each in keys if each in templates), None)
+
+
+def _rendered(render: _Render, exchange: Exchange, body: str) -> str:
     handshake = exchange.handshake
     parameters: dict[str, dict[str, str]] = {"path": {}, "querystring": {}, "header": {}}
     if handshake is not None:
@@ -335,8 +340,6 @@ def _url(uri: str, mapped: Mapped) -> str:
 
 
 def _single(headers: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
-    if not headers:
-        return _NO_HEADERS
     return {
         name: values[-1]
         for name, values in headers.items()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import orjson
 
-from bellwire.errors import BadRequestError, CallerError, PayloadTooLargeError
+from bellwire.errors import BadRequestError, CallerError
 from bellwire.gateway.connection import Connection
 from bellwire.gateway.ids import is_well_formed
 
@@ -29,10 +29,8 @@ def check_connection_id(connection_id: str) -> None:
         raise BadRequestError(f"Invalid connectionId: {connection_id}")
 
 
-def check_payload(payload: bytes, limit: int) -> None:
-    """Raise PayloadTooLargeError, or BadRequestError where the data is not text."""
-    if len(payload) > limit:
-        raise PayloadTooLargeError(f"Message too long: {len(payload)} bytes, at most {limit}")
+def check_text(payload: bytes) -> None:
+    """Raise BadRequestError where the data is not text: clients get text frames only."""
     try:
         payload.decode()
     except UnicodeDecodeError as error:

@@ -16,10 +16,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from bellwire.limits import POLICY_RESOURCE_CHARACTERS
 
-RESOURCE_CHARS = 512
-"""Longest resource in a policy that an authorizer returns
-[docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html]."""
 
 _VERSIONS = ("2012-10-17", "2008-10-17")
 _UNEVALUATED = frozenset({"Condition", "Principal", "NotPrincipal"})
@@ -78,9 +76,10 @@ def _statement(item: object, name: str) -> _Statement:
     if item.get("Effect") not in ("Allow", "Deny"):
         raise InvalidPolicyError(f"{name} of the policy has no Effect, either Allow or Deny")
     resources = _names(item, "Resource", name)
-    if any(len(pattern) > RESOURCE_CHARS for pattern in resources.patterns):
+    if any(len(pattern) > POLICY_RESOURCE_CHARACTERS for pattern in resources.patterns):
         raise InvalidPolicyError(
-            f"{name} of the policy has a Resource longer than {RESOURCE_CHARS} characters"
+            f"{name} of the policy has a Resource longer than {POLICY_RESOURCE_CHARACTERS} "
+            "characters"
         )
     return _Statement(
         allow=item["Effect"] == "Allow",

@@ -19,14 +19,8 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from bellwire.errors import CallerError
+from bellwire.limits import SIGNATURE_EXPIRES_S, SIGNATURE_SKEW_S
 
-
-CLOCK_SKEW_S = 300
-"""How far a signature's time may be from now, in seconds
-[docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html]."""
-EXPIRES_S = 604_800
-"""Longest a presigned URL may be valid, in seconds: seven days
-[docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html]."""
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _TERMINATOR = "aws4_request"
@@ -159,7 +153,7 @@ def _claim_of_header(fields: str, headers: Headers) -> _Claim:
     return _Claim(
         *_credential(given["Credential"]),
         time=_time(times[0]),
-        lifetime_s=CLOCK_SKEW_S,
+        lifetime_s=SIGNATURE_SKEW_S,
         signed_headers=given["SignedHeaders"],
         signature=given["Signature"],
     )
@@ -213,10 +207,10 @@ def _time(text: str) -> datetime:
 def _lifetime_s(expires: str | None) -> int:
     # Presigners for WebSockets may leave it out: then the URL lives as long as a signed header.
     if expires is None:
-        return CLOCK_SKEW_S
-    if not re.fullmatch(r"[0-9]{1,6}", expires) or not 1 <= int(expires) <= EXPIRES_S:
+        return SIGNATURE_SKEW_S
+    if not re.fullmatch(r"[0-9]{1,6}", expires) or not 1 <= int(expires) <= SIGNATURE_EXPIRES_S:
         raise IncompleteSignatureError(
-            f"X-Amz-Expires must be a number of seconds, from 1 to {EXPIRES_S}."
+            f"X-Amz-Expires must be a number of seconds, from 1 to {SIGNATURE_EXPIRES_S}."
         )
     return int(expires)
 
@@ -245,8 +239,10 @@ def _check_time(claim: _Claim, now: datetime) -> None:
     age_s = (now - claim.time).total_seconds()
     if age_s > claim.lifetime_s:
         _out_of_time("Signature expired", "is now earlier than", claim, now, -claim.lifetime_s)
-    if age_s < -CLOCK_SKEW_S:
-        _out_of_time("Signature not yet current", "is still later than", claim, now, CLOCK_SKEW_S)
+    if age_s < -SIGNATURE_SKEW_S:
+        _out_of_time(
+            "Signature not yet current", "is still later than", claim, now, SIGNATURE_SKEW_S
+        )
 
 
 def _out_of_time(what: str, relation: str, claim: _Claim, now: datetime, by_s: int) -> None:

@@ -79,9 +79,7 @@ class HttpServices:
 
 def _make_application(services: HttpServices) -> web.Application:
     """Build the aiohttp application."""
-    application = web.Application(
-        client_max_size=_BODY_BYTES, middlewares=[_answer_errors, _refuse_other_sites]
-    )
+    application = web.Application(middlewares=[_answer_errors, _refuse_other_sites])
     application[_SERVICES] = services
     add = application.router.add_route
     add("*", "/{stage}/@connections/{connection_id}", _connections)
@@ -135,9 +133,6 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
     except UpstreamError as error:
         log.error("%s %s: %s", request.method, request.path, error.message)
         return web.json_response({"message": error.message}, status=503)
-    except web.HTTPRequestEntityTooLarge:
-        too_large = PayloadTooLargeError(f"Request too long: at most {_BODY_BYTES} bytes")
-        return _response(management.failure(too_large, _request_id(request)))
     except web.HTTPException as error:
         # What is no resource of ours is answered as the execute-api host does.
         if error.status in (404, 405):
@@ -187,27 +182,26 @@ async def _connections(request: web.Request) -> web.StreamResponse:
     apis = hub.find_apis(request.match_info["stage"], request.host)
     if not apis:
         raise ForbiddenError("Forbidden")
-    is_post = request.method == "POST"
-    body = await _body(request, hub.limits.message_bytes) if is_post else b""
+    method = request.method
+    body = await _body(request, hub.limits.message_bytes) if method == "POST" else b""
     _check_call(services, apis[0].account, request, body)
     connection_id = unquote(request.match_info["connection_id"])
     management.check_connection_id(connection_id)
-    if request.method == "POST":
-        management.check_payload(body, hub.limits.message_bytes)
+    management.check_text(body)
     session = hub.get(connection_id)
     # An id of another stage is as unknown here as one that never was.
     if session is None or session.connection is None or session.connection.api not in apis:
         raise GoneError("Gone")
     request_id = services.ids.request_id()
-    if request.method == "POST":
+    if method == "POST":
         # A reader that is too slow for its queue is cut: from then on it is gone.
         if not hub.deliver((connection_id,), body):
             raise GoneError("Gone")
         return _response(management.success(200, b"", request_id))
-    if request.method == "GET":
+    if method == "GET":
         document = management.connection_document(session.connection)
         return _response(management.success(200, document, request_id))
-    if request.method == "DELETE":
+    if method == "DELETE":
         session.close(session.connection.delete())
         return _response(management.success(204, b"", request_id))
     raise ForbiddenError("Forbidden")

@@ -165,7 +165,9 @@ class WebSocketSession(asyncio.Protocol):
         data, self._unread = self._unread, b""
         if data and not self._wire.eof_sent:
             self._take_data(data)
-        if not self._backlog:
+        # Not where messages wait, nor where a reader was cut that takes nothing (see `flush`).
+        lags = self._transport.get_write_buffer_size() > self._hub.limits.send_queue_bytes
+        if not self._backlog and not lags:
             self._read_on()
 
     def eof_received(self) -> bool:
@@ -258,10 +260,10 @@ class WebSocketSession(asyncio.Protocol):
         hub = self._hub
         api = next(iter(hub.find_apis(handshake.path, handshake.host)), None)
         rejection = hub.rejection(api, request.path)
-        if rejection is not None or api is None:
-            assert rejection is not None
+        if rejection is not None:
             self._wire.send_response(_rejection(rejection))
             return
+        assert api is not None, "no stage is a reason to reject"
         self._response = response
         connection = self.connection = hub.make_connection(api, handshake)
         self._connect_on(
