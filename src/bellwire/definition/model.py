@@ -40,11 +40,25 @@ class EventInvokeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Logging:
+    """What a function's log looks like: Lambda's advanced logging controls.
+
+    The levels are None where the format is Text, which Lambda does not filter.
+    docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html
+    """
+
+    format: Literal["Text", "JSON"] = "Text"
+    application_level: str | None = None
+    system_level: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """One entry of `functions:`.
 
     `key` is the name in the file, `name` the deployed one (`{service}-{stage}-{key}` unless set).
-    `handler` is as written (`subscribers/websocket_event_handler.connect`).
+    `handler` is as written (`subscribers/websocket_event_handler.connect`). `layers` are the
+    folders that Lambda would lay over one another in `/opt`, the first below.
     """
 
     key: str
@@ -57,6 +71,9 @@ class Function:
     reserved_concurrency: int | None
     place: Place
     event_invoke_config: EventInvokeConfig = EventInvokeConfig()
+    provisioned_concurrency: int = 0
+    layers: tuple[Path, ...] = ()
+    logging: Logging = Logging()
 
 
 IntegrationType: TypeAlias = Literal["AWS_PROXY", "AWS", "HTTP_PROXY", "HTTP", "MOCK"]
