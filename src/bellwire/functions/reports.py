@@ -1,0 +1,238 @@
+"""What Lambda itself writes to a function's log: where an invocation starts, ends, what it took.
+
+    Text   START   END + REPORT       INIT_REPORT where an environment did not start
+    JSON   platform.start   platform.report   and more at system level DEBUG
+
+These lines are made for every invocation, so they are put together by hand.
+docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
+docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quote
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from bellwire.definition.model import Logging
+
+
+Status = Literal["success", "error", "timeout"]
+"""How it ended. `error` is the function's: it raised, or its process ended. (AWS has `failure` too,
+for faults of Lambda.)"""
+InitializationType = Literal["on-demand", "provisioned-concurrency"]
+Phase = Literal["init", "invoke"]
+
+_LEVELS: Mapping[str, int] = MappingProxyType({"DEBUG": 10, "INFO": 20, "WARN": 30})
+_VERSION = "$LATEST"
+
+
+class Report(NamedTuple):
+    """What one invocation took.
+
+    `init_s` is None but for the first invocation of an environment. `memory_bytes` is the most that
+    the environment has used so far; None where the system does not tell.
+    """
+
+    request_id: str
+    duration_s: float
+    init_s: float | None
+    memory_bytes: int | None
+    memory_mb: int
+    status: Status
+    error_type: str | None
+    trace_id: str | None
+
+
+class InitReport(NamedTuple):
+    """What the start of an environment took; `phase` is `invoke` where it is a second try."""
+
+    duration_s: float
+    phase: Phase
+    initialization_type: InitializationType
+    status: Status
+    error_type: str | None
+
+
+class PlatformLog:
+    """The lines of one function, in its format; those below its system level are left out.
+
+    Each method returns the lines to write, possibly none; `now_ms` is in epoch milliseconds.
+    """
+
+    __slots__ = ("_arn", "_is_json", "_level", "_name", "_version")
+
+    def __init__(self, logging: Logging, *, function_name: str, function_arn: str) -> None:
+        self._is_json = logging.format == "JSON"
+        self._level = _LEVELS[logging.system_level or "INFO"] if self._is_json else 0
+        self._name = quote(function_name)
+        self._arn = quote(function_arn)
+        self._version = quote(_VERSION)
+
+    def init_start(self, kind: InitializationType, now_ms: int) -> tuple[str, ...]:
+        """Say that an environment starts.
+
+        Only in JSON at DEBUG: elsewhere Lambda says it to name the version of its managed runtime,
+        and there is none here.
+        """
+        if not self._is_json or self._level > _LEVELS["DEBUG"]:
+            return ()
+        record = (
+            f'"initializationType":"{kind}","phase":"init",'
+            f'"functionName":{self._name},"functionVersion":{self._version}'
+        )
+        return (_event(now_ms, "initStart", record),)
+
+    def init(self, report: InitReport, now_ms: int) -> tuple[str, ...]:
+        """Say what the start of an environment took: in Text where it failed or was provisioned."""
+        level = _init_level(report)
+        if self._is_json:
+            return (_init_json(report, now_ms),) if level >= self._level else ()
+        return (_init_text(report),) if level > _LEVELS["DEBUG"] else ()
+
+    def start(self, request_id: str, trace_id: str | None, now_ms: int) -> tuple[str, ...]:
+        """Say that an invocation starts."""
+        if not self._is_json:
+            return (f"START RequestId: {request_id} Version: {_VERSION}",)
+        if self._level > _LEVELS["INFO"]:
+            return ()
+        record = (
+            f'"requestId":"{request_id}","functionArn":{self._arn},"version":{self._version}'
+            f"{_tracing(trace_id)}"
+        )
+        return (_event(now_ms, "start", record),)
+
+    def end(self, report: Report, now_ms: int) -> tuple[str, ...]:
+        """Say that an invocation has ended, and what it took."""
+        if not self._is_json:
+            return (f"END RequestId: {report.request_id}", _report_text(report))
+        if report.status == "success":
+            if self._level > _LEVELS["INFO"]:
+                return ()
+            if self._level > _LEVELS["DEBUG"]:
+                return (_report_json(report, now_ms),)
+        return (_done_json(report, now_ms), _report_json(report, now_ms))
+
+
+def billed_ms(duration_s: float, init_s: float | None) -> int:
+    """Return the whole milliseconds that are billed: the start of the environment is among them.
+
+    aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase
+    """
+    # By whole microseconds, so that 0.003 s is 3 ms and not 4 for the sake of its last bit.
+    us = int((duration_s if init_s is None else duration_s + init_s) * 1e6 + 0.5)
+    return -(-us // 1000)
+
+
+def _report_text(report: Report) -> str:
+    request_id, duration_s, init_s, memory_bytes, memory_mb, status, error_type, _ = report
+    text = (
+        f"REPORT RequestId: {request_id}\tDuration: {duration_s * 1000:.2f} ms\t"
+        f"Billed Duration: {billed_ms(duration_s, init_s)} ms\t"
+        f"{_memory_text(memory_mb, memory_bytes)}"
+    )
+    if init_s is not None:
+        text += f"Init Duration: {init_s * 1000:.2f} ms\t"
+    return text if status == "success" else text + _status_text(status, error_type)
+
+
+@lru_cache(maxsize=256)
+def _memory_text(size_mb: int, used_bytes: int | None) -> str:
+    size = f"Memory Size: {size_mb} MB\t"
+    return size if used_bytes is None else f"{size}Max Memory Used: {_megabytes(used_bytes)} MB\t"
+
+
+def _status_text(status: Status, error_type: str | None) -> str:
+    """Return what a REPORT adds for a failure.
+
+    In Text Lambda tells those of the environment: a time-out, without a type, and the `Runtime`
+    errors. What a handler raises is in the function's own lines only.
+    """
+    if status == "timeout":
+        return "Status: timeout"
+    if error_type is not None and error_type.startswith("Runtime."):
+        return f"Status: error\tError Type: {error_type}"
+    return ""
+
+
+def _init_text(report: InitReport) -> str:
+    text = f"INIT_REPORT Init Duration: {report.duration_s * 1000:.2f} ms\tPhase: {report.phase}\t"
+    if report.status == "success":
+        return text
+    return text + _status_text(report.status, report.error_type)
+
+
+def _report_json(report: Report, now_ms: int) -> str:
+    request_id, duration_s, init_s, memory_bytes, memory_mb, status, error_type, trace_id = report
+    init = "" if init_s is None else f',"initDurationMs":{_milliseconds(init_s)}'
+    record = (
+        f'"requestId":"{request_id}","metrics":{{"durationMs":{_milliseconds(duration_s)},'
+        f'"billedDurationMs":{billed_ms(duration_s, init_s)},'
+        f"{_memory_json(memory_mb, memory_bytes)}{init}}}{_tracing(trace_id)}"
+        f"{_status_json(status, error_type)}"
+    )
+    return _event(now_ms, "report", record)
+
+
+@lru_cache(maxsize=256)
+def _memory_json(size_mb: int, used_bytes: int | None) -> str:
+    size = f'"memorySizeMB":{size_mb}'
+    return size if used_bytes is None else f'{size},"maxMemoryUsedMB":{_megabytes(used_bytes)}'
+
+
+def _megabytes(used_bytes: int) -> int:
+    return -(-used_bytes // (1024 * 1024))
+
+
+def _done_json(report: Report, now_ms: int) -> str:
+    record = (
+        f'"requestId":"{report.request_id}"{_status_json(report.status, report.error_type)}'
+        f'{_tracing(report.trace_id)},"metrics":{{"durationMs":{_milliseconds(report.duration_s)}}}'
+    )
+    return _event(now_ms, "runtimeDone", record)
+
+
+def _init_json(report: InitReport, now_ms: int) -> str:
+    record = (
+        f'"initializationType":"{report.initialization_type}","phase":"{report.phase}"'
+        f"{_status_json(report.status, report.error_type)},"
+        f'"metrics":{{"durationMs":{_milliseconds(report.duration_s)}}}'
+    )
+    return _event(now_ms, "initReport", record)
+
+
+def _init_level(report: InitReport) -> int:
+    if report.status != "success":
+        return _LEVELS["WARN"]
+    return _LEVELS["DEBUG" if report.initialization_type == "on-demand" else "INFO"]
+
+
+def _status_json(status: Status, error_type: str | None) -> str:
+    text = f',"status":"{status}"'
+    return f'{text},"errorType":{quote(error_type)}' if error_type else text
+
+
+def _tracing(trace_id: str | None) -> str:
+    if trace_id is None:
+        return ""
+    return f',"tracing":{{"type":"X-Amzn-Trace-Id","value":{quote(trace_id)}}}'
+
+
+def _milliseconds(seconds: float) -> float:
+    """Return milliseconds with three decimals, as Lambda's JSON has them."""
+    return round(seconds * 1000, 3)
+
+
+def _event(now_ms: int, name: str, record: str) -> str:
+    return (
+        f'{{"time":"{_second_text(now_ms // 1000)}.{now_ms % 1000:03d}Z",'
+        f'"type":"platform.{name}","record":{{{record}}}}}'
+    )
+
+
+@lru_cache(maxsize=4)
+def _second_text(epoch_s: int) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")

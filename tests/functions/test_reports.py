@@ -1,0 +1,217 @@
+"""The lines that Lambda itself writes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bellwire.definition.model import Logging
+from bellwire.functions.reports import InitReport, PlatformLog, Report, billed_ms
+
+
+ID = "6f747c00-191b-4aae-a82a-d4b28f3d1a1b"
+TRACE = "Root=1-62e900b2-710d76f009d6e7785905449a;Parent=0efbd19962d95b05;Sampled=0"
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:shop-dev-Notify"
+NOW_MS = 1_665_533_835_007
+MEGABYTE = 1024 * 1024
+
+REPORT = Report(ID, 0.00123, None, 31 * MEGABYTE, 128, "success", None, TRACE)
+INIT = InitReport(0.12045, "init", "on-demand", "success", None)
+
+
+def text_log() -> PlatformLog:
+    return PlatformLog(Logging(), function_name="shop-dev-Notify", function_arn=ARN)
+
+
+def json_log(level: str = "INFO") -> PlatformLog:
+    logging = Logging("JSON", "INFO", level)
+    return PlatformLog(logging, function_name="shop-dev-Notify", function_arn=ARN)
+
+
+def events(lines: tuple[str, ...]) -> list[Any]:
+    return [json.loads(line) for line in lines]
+
+
+def kinds(lines: tuple[str, ...]) -> list[str]:
+    return [event["type"] for event in events(lines)]
+
+
+class TestText:
+    def test_an_invocation_starts_and_ends(self) -> None:
+        log = text_log()
+        assert log.start(ID, TRACE, NOW_MS) == (f"START RequestId: {ID} Version: $LATEST",)
+        assert log.end(REPORT, NOW_MS) == (
+            f"END RequestId: {ID}",
+            f"REPORT RequestId: {ID}\tDuration: 1.23 ms\tBilled Duration: 2 ms\t"
+            "Memory Size: 128 MB\tMax Memory Used: 31 MB\t",
+        )
+
+    def test_the_first_invocation_tells_what_the_start_took(self) -> None:
+        report = REPORT._replace(duration_s=0.00237, init_s=0.42398, memory_mb=1024)
+        assert text_log().end(report, NOW_MS)[1] == (
+            f"REPORT RequestId: {ID}\tDuration: 2.37 ms\tBilled Duration: 427 ms\t"
+            "Memory Size: 1024 MB\tMax Memory Used: 31 MB\tInit Duration: 423.98 ms\t"
+        )
+
+    def test_memory_is_left_out_where_it_is_not_known(self) -> None:
+        line = text_log().end(REPORT._replace(memory_bytes=None), NOW_MS)[1]
+        assert line.endswith("Memory Size: 128 MB\t")
+
+    def test_memory_is_rounded_up(self) -> None:
+        line = text_log().end(REPORT._replace(memory_bytes=31 * MEGABYTE + 1), NOW_MS)[1]
+        assert "Max Memory Used: 32 MB" in line
+
+    @pytest.mark.parametrize(
+        ("status", "error_type", "end"),
+        [
+            ("timeout", "Sandbox.Timedout", "31 MB\tStatus: timeout"),
+            ("error", "Runtime.ExitError", "31 MB\tStatus: error\tError Type: Runtime.ExitError"),
+            ("error", "ValueError", "31 MB\t"),
+            ("error", None, "31 MB\t"),
+        ],
+    )
+    def test_a_failure_of_the_environment_is_told(
+        self, status: Any, error_type: str | None, end: str
+    ) -> None:
+        report = REPORT._replace(status=status, error_type=error_type)
+        assert text_log().end(report, NOW_MS)[1].endswith(f"Max Memory Used: {end}")
+
+    def test_a_start_that_failed_has_a_line(self) -> None:
+        report = INIT._replace(status="error", error_type="Runtime.ImportModuleError")
+        assert text_log().init(report, NOW_MS) == (
+            "INIT_REPORT Init Duration: 120.45 ms\tPhase: init\tStatus: error\t"
+            "Error Type: Runtime.ImportModuleError",
+        )
+
+    def test_a_start_that_took_too_long_has_a_line(self) -> None:
+        report = INIT._replace(duration_s=10.0, status="timeout")
+        assert text_log().init(report, NOW_MS) == (
+            "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout",
+        )
+
+    def test_of_good_starts_only_those_of_provisioned_concurrency_have_a_line(self) -> None:
+        provisioned = INIT._replace(initialization_type="provisioned-concurrency")
+        assert text_log().init(INIT, NOW_MS) == ()
+        assert text_log().init(provisioned, NOW_MS) == (
+            "INIT_REPORT Init Duration: 120.45 ms\tPhase: init\t",
+        )
+        assert text_log().init_start("on-demand", NOW_MS) == ()
+
+
+class TestJson:
+    def test_an_invocation_starts(self) -> None:
+        assert events(json_log().start(ID, TRACE, NOW_MS)) == [
+            {
+                "time": "2022-10-12T00:17:15.007Z",
+                "type": "platform.start",
+                "record": {
+                    "requestId": ID,
+                    "functionArn": ARN,
+                    "version": "$LATEST",
+                    "tracing": {"type": "X-Amzn-Trace-Id", "value": TRACE},
+                },
+            }
+        ]
+
+    def test_an_invocation_ends(self) -> None:
+        report = REPORT._replace(duration_s=1.23396, init_s=0.463512)
+        (line,) = json_log().end(report, NOW_MS)
+        assert line == (
+            '{"time":"2022-10-12T00:17:15.007Z","type":"platform.report","record":'
+            f'{{"requestId":"{ID}","metrics":{{"durationMs":1233.96,"billedDurationMs":1698,'
+            '"memorySizeMB":128,"maxMemoryUsedMB":31,"initDurationMs":463.512},'
+            f'"tracing":{{"type":"X-Amzn-Trace-Id","value":"{TRACE}"}},"status":"success"}}}}'
+        )
+
+    def test_what_is_not_known_is_left_out(self) -> None:
+        report = REPORT._replace(memory_bytes=None, trace_id=None)
+        (event,) = events(json_log().end(report, NOW_MS))
+        assert event["record"] == {
+            "requestId": ID,
+            "metrics": {"durationMs": 1.23, "billedDurationMs": 2, "memorySizeMB": 128},
+            "status": "success",
+        }
+
+    def test_a_failure_has_its_type(self) -> None:
+        report = REPORT._replace(status="error", error_type='Odd"Error')
+        assert [
+            event["record"]["errorType"] for event in events(json_log().end(report, NOW_MS))
+        ] == [
+            'Odd"Error',
+            'Odd"Error',
+        ]
+
+    def test_the_start_of_an_environment(self) -> None:
+        log = json_log("DEBUG")
+        assert events(log.init_start("on-demand", NOW_MS))[0]["record"] == {
+            "initializationType": "on-demand",
+            "phase": "init",
+            "functionName": "shop-dev-Notify",
+            "functionVersion": "$LATEST",
+        }
+        assert events(log.init(INIT, NOW_MS))[0]["record"] == {
+            "initializationType": "on-demand",
+            "phase": "init",
+            "status": "success",
+            "metrics": {"durationMs": 120.45},
+        }
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        ("DEBUG", ["initStart", "initReport", "start", "runtimeDone", "report"]),
+        ("INFO", ["start", "report"]),
+        ("WARN", []),
+    ],
+)
+def test_a_good_invocation_by_system_level(level: str, written: list[str]) -> None:
+    log = json_log(level)
+    lines = (
+        *log.init_start("on-demand", NOW_MS),
+        *log.init(INIT, NOW_MS),
+        *log.start(ID, TRACE, NOW_MS),
+        *log.end(REPORT, NOW_MS),
+    )
+    assert kinds(lines) == [f"platform.{name}" for name in written]
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        ("DEBUG", ["initStart", "initReport", "start", "runtimeDone", "report"]),
+        ("INFO", ["initReport", "start", "runtimeDone", "report"]),
+        ("WARN", ["initReport", "runtimeDone", "report"]),
+    ],
+)
+def test_a_failure_by_system_level(level: str, written: list[str]) -> None:
+    log = json_log(level)
+    lines = (
+        *log.init_start("on-demand", NOW_MS),
+        *log.init(INIT._replace(status="error", error_type="Runtime.ExitError"), NOW_MS),
+        *log.start(ID, TRACE, NOW_MS),
+        *log.end(REPORT._replace(status="timeout"), NOW_MS),
+    )
+    assert kinds(lines) == [f"platform.{name}" for name in written]
+
+
+@pytest.mark.parametrize(("level", "written"), [("INFO", 1), ("WARN", 0)])
+def test_a_provisioned_start_is_told_at_info(level: str, written: int) -> None:
+    provisioned = INIT._replace(initialization_type="provisioned-concurrency")
+    assert len(json_log(level).init(provisioned, NOW_MS)) == written
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "init_s", "billed"),
+    [
+        (0.0, None, 0),
+        (0.003, None, 3),
+        (0.003001, None, 4),
+        (0.00001, None, 1),
+        (600.0, 0.47675, 600_477),
+    ],
+)
+def test_billed_milliseconds(duration_s: float, init_s: float | None, billed: int) -> None:
+    assert billed_ms(duration_s, init_s) == billed
