@@ -12,10 +12,11 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "bellwire"
 
-FOUNDATION = {"errors", "limits", "settings"}
+FOUNDATION = {"errors", "histogram", "limits", "settings"}
 MIDDLE = {"gateway", "functions", "iot", "notify", "bus"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "histogram": set(),
     "limits": set(),
     "settings": FOUNDATION,
     "__main__": {"cli"},
@@ -71,7 +72,7 @@ SHELLS = {
 core, and so are definition's but for reading files."""
 
 IMPURE = {"asyncio", "socket", "os", "time", "random", "subprocess", "threading", "selectors"}
-CORE_PARTS = {"errors", "limits", "settings", "definition", "gateway", "iot", "notify", "functions"}
+CORE_PARTS = FOUNDATION | {"definition", "gateway", "iot", "notify", "functions"}
 
 
 def modules() -> list[Path]:

@@ -536,7 +536,7 @@ def test_each_request_is_counted_once(
     assert routes["$connect"].metrics.connect_count == 1
     assert counts.message_count == 5
     assert (counts.client_error, counts.integration_error, counts.execution_error) == (0, 2, 2)
-    assert list(counts.integration_latency.buckets())[-1] == (None, 5)
+    assert counts.integration_latency.view().total == 5
 
 
 def test_without_an_integration_connect_lets_in_and_disconnect_does_nothing(

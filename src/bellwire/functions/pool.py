@@ -13,7 +13,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +38,7 @@ from bellwire.functions.environment import (
 )
 from bellwire.functions.kinds import Kinds
 from bellwire.functions.scheduler import Scheduler
+from bellwire.functions.statistics import FunctionStatistics, Recorder
 from bellwire.functions.variables import (
     RuntimeSettings,
     aws_files,
@@ -70,27 +71,6 @@ class LogLine(NamedTuple):
     request_id: str | None
     stream: Stream
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionStatistics:
-    """What one function has done since the start, and the state of its environments.
-
-    `errors` counts results with an error of any kind; timeouts and crashes are among them, but
-    for crashes of idle environments.
-    docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-    """
-
-    invocations: int
-    errors: int
-    throttles: int
-    timeouts: int
-    crashes: int
-    init_failures: int
-    starting: int
-    idle: int
-    busy: int
-    waiting: int
 
 
 class Functions:
@@ -247,17 +227,21 @@ class _Pool:
     def statistics(self) -> FunctionStatistics:
         """Return the figures of this moment."""
         counts, scheduler = self._counts, self._scheduler
-        return FunctionStatistics(
+        view = Recorder(provisioned_concurrency=self._function.provisioned_concurrency).view(
+            starting=scheduler.starting,
+            idle=len(scheduler.idle),
+            busy=scheduler.busy,
+            provisioned=0,
+            waiting=len(scheduler.waiting),
+        )
+        return replace(
+            view,
             invocations=self._invocations,
             errors=self._errors,
             throttles=counts["throttles"],
             timeouts=counts["timeouts"],
             crashes=counts["crashes"],
             init_failures=counts["init_failures"],
-            starting=scheduler.starting,
-            idle=len(scheduler.idle),
-            busy=scheduler.busy,
-            waiting=len(scheduler.waiting),
         )
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from prometheus_client.core import (
 
 from bellwire.gateway.api import Api
 from bellwire.gateway.metrics import RouteMetrics
+from bellwire.histogram import Distribution
 from bellwire.server.hub import Hub
 
 
@@ -89,12 +90,8 @@ class Metrics:
         )
         for api in self._hub.apis:
             for route_key, metrics in _routes(api):
-                buckets = [
-                    ("+Inf" if bound_ms is None else str(bound_ms / 1000), float(count))
-                    for bound_ms, count in metrics.integration_latency.buckets()
-                ]
-                total_s = metrics.integration_latency.sum_ms / 1000
-                latency.add_metric(_labels(api, route_key), buckets, total_s)
+                latencies = metrics.integration_latency.view()
+                latency.add_metric(_labels(api, route_key), *_in_seconds(latencies))
         yield latency
 
     def _of_connections(self) -> Iterator[Metric]:
@@ -124,6 +121,15 @@ def _routes(api: Api) -> Iterable[tuple[str, RouteMetrics]]:
 
 def _labels(api: Api, route_key: str) -> list[str]:
     return [api.api_id, api.stage, route_key]
+
+
+def _in_seconds(durations: Distribution) -> tuple[list[tuple[str, float]], float]:
+    """Return buckets and sum as Prometheus wants them."""
+    buckets = [
+        ("+Inf" if bound_ms is None else str(bound_ms / 1000), float(count))
+        for bound_ms, count in durations.buckets()
+    ]
+    return buckets, durations.sum_ms / 1000
 
 
 def _by_name(kind: str, all_figures: Mapping[str, Any]) -> Iterator[Metric]:
