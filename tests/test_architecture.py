@@ -27,8 +27,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": FOUNDATION,
     "testing": FOUNDATION | MIDDLE | {"definition"},
     "server": FOUNDATION | MIDDLE | {"definition", "console"},
-    "node": FOUNDATION | MIDDLE | {"definition", "console", "server", "simulation"},
-    "cli": FOUNDATION | MIDDLE | {"definition", "server", "node", "client", "simulation"},
+    "loading": FOUNDATION | {"definition", "gateway", "iot", "bus"},
+    "rules": FOUNDATION | {"iot", "bus"},
+    "node": FOUNDATION
+    | MIDDLE
+    | {"definition", "console", "server", "simulation", "loading", "rules"},
+    "reload": FOUNDATION | {"definition", "loading", "node"},
+    "cli": FOUNDATION
+    | MIDDLE
+    | {"definition", "server", "node", "client", "simulation", "loading", "reload"},
     "templates": {"notify"},
 }
 """Which parts a part may import, besides itself."""
@@ -43,6 +50,7 @@ FOREIGN: dict[str, set[str]] = {
     "typer": {"cli"},
     "rich": {"cli"},
     "uvloop": {"cli"},
+    "watchfiles": {"reload"},
     "boto3": {"notify", "templates"},
     "botocore": {"notify", "functions"},
     "orjson": {"gateway", "iot", "notify", "server", "simulation", "definition"},

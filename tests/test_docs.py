@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bellwire import node
+from bellwire import loading
 from bellwire.settings import Settings
 
 
@@ -49,7 +49,7 @@ def whole(block: str) -> str:
 def test_a_serverless_yml_of_the_docs_loads(tmp_path: Path, page: str, block: str) -> None:
     (tmp_path / "serverless.yml").write_text(whole(block))
     (tmp_path / "handler.py").write_text(HANDLER)
-    loaded = node.load(Settings(directory=tmp_path), SECRETS)
+    loaded = loading.load(Settings(directory=tmp_path), SECRETS)
     assert loaded.apis
     unexpected = [
         finding.message

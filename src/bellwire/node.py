@@ -16,16 +16,15 @@ import secrets
 import socket
 import time
 import uuid
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from bellwire import console
-from bellwire.bus.connection import Bus, RuleSource
+from bellwire.bus.connection import Bus
 from bellwire.bus.embedded import (
     NODE_USER,
     EmbeddedServer,
@@ -38,33 +37,17 @@ from bellwire.bus.embedded import (
 from bellwire.bus.invocations import Invocations
 from bellwire.bus.mqtt import MqttPublisher, wait_accepting
 from bellwire.bus.predecessor import end_predecessor
-from bellwire.bus.subjects import subject_of
-from bellwire.definition import (
-    Finding,
-    Function,
-    Service,
-    Stage,
-    TopicRule,
-    load_service,
-    sql_position,
-)
-from bellwire.errors import (
-    BadRequestError,
-    BusError,
-    SqlSyntaxError,
-    StartError,
-    UnsupportedFeatureError,
-)
+from bellwire.definition import Function, Stage
+from bellwire.errors import BusError, StartError
 from bellwire.functions.backlog import Backlog, Surroundings
 from bellwire.functions.pool import Functions, LogLine, RuntimeSettings
 from bellwire.functions.tail import Tails
 from bellwire.functions.variables import function_arn
-from bellwire.gateway.api import Api, apis_of
 from bellwire.gateway.ids import NODE_ID_BYTES, IdSource
-from bellwire.iot.delivery import Delivery
-from bellwire.iot.rules import Rule, compile_rule
+from bellwire.loading import Loaded
 from bellwire.notify.channel import NotifierChannel
 from bellwire.notify.listeners import Listeners
+from bellwire.rules import Rules
 from bellwire.server.front_door import FrontDoor
 from bellwire.server.http import HttpServer, HttpServices
 from bellwire.server.hub import Hub
@@ -81,63 +64,10 @@ NODE_FILE = "node.json"
 """In the data folder: where the running node listens, as in the ready file."""
 NOTIFIER_CHANNEL = "BELLWIRE_NOTIFIER_FD"
 """The environment variable that tells the SDK in a function's process how to reach the node."""
-BUNDLED = Path(__file__).parent / "templates" / "parameter_notifier"
-"""The application that runs where the folder has none."""
 
 _START_S = 10.0
 _BACKLOG = 4096
 _CANCEL_AGAIN_S = 0.2
-
-
-class Loaded(NamedTuple):
-    """A service that was read and found good: its model, its rules, its APIs, and remarks."""
-
-    service: Service
-    rules: tuple[Rule, ...]
-    apis: tuple[Api, ...]
-    findings: tuple[Finding, ...]
-
-
-def with_service(settings: Settings, *, is_default_folder: bool) -> Settings:
-    """Return the settings with the folder to run: the one asked for, else the bundled one.
-
-    The bundled application runs only where no folder was named and the current one holds no
-    service.
-    """
-    names = ("serverless.yml", "serverless.yaml")
-    has_service = any((settings.directory / name).exists() for name in names)
-    if is_default_folder and not has_service:
-        return replace(settings, directory=BUNDLED)
-    return settings
-
-
-def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
-    """Read and check a whole service; DefinitionError where anything in it is wrong."""
-    service = load_service(settings.directory, stage=settings.stage, env=environment)
-    rules = tuple(_compile(rule) for rule in service.rules)
-    findings = list(service.findings)
-    for definition, rule in zip(service.rules, rules, strict=True):
-        texts = [f"rule {rule.name}: {warning}" for warning in rule.warnings]
-        if rule.uses_client_id:
-            texts.append(
-                f"rule {rule.name} uses clientid(): the NATS broker does not tell who published, "
-                "so it is always 'n/a' here"
-            )
-        findings += [Finding(text, definition.sql_place) for text in texts]
-    return Loaded(service, rules, apis_of(service), tuple(findings))
-
-
-def _compile(definition: TopicRule) -> Rule:
-    try:
-        rule = compile_rule(definition)
-        subject_of(rule.topic_filter.text)
-    except SqlSyntaxError as error:
-        raise error.at(sql_position(definition, error.position)) from None
-    except BadRequestError as error:
-        raise UnsupportedFeatureError(
-            f"rule {definition.name}: {error.message}", place=definition.sql_place
-        ) from None
-    return rule
 
 
 class Node:
@@ -174,17 +104,10 @@ class Node:
             limits=service.limits,
             waiting=self._hub.waiting_bytes,
         )
-        self._deliveries = [
-            Delivery(
-                rule,
-                invoke=self._invoke,
-                bury=self._bus.bury,
-                request_id=_request_id,
-                limits=service.limits,
-            )
-            for rule in loaded.rules
-            if rule.enabled
-        ]
+        self._loaded = loaded
+        self._rules = Rules(
+            self._bus, invoke=self._invoke, request_id=_request_id, limits=service.limits
+        )
         self._tails = Tails(service.limits.log_tail_bytes)
         self._invocations = Invocations(self._bus, limits=service.limits)
         self._functions: Functions | None = None
@@ -258,20 +181,11 @@ class Node:
         functions = self._functions = self._make_functions(runtime)
         backlog = self._backlog = self._make_backlog(runtime)
         await _both(self._start_bus(), functions.start())
-        await self._bus.check_alone(delivery.rule.name for delivery in self._deliveries)
         await self._invocations.listen(self.service.functions, backlog.take)
-        await self._bus.listen(
-            RuleSource(delivery.rule.name, delivery.rule.topic_filter.text, delivery.take)
-            for delivery in self._deliveries
-        )
+        await self._rules.start(self._loaded.rules)
         await self._open_front_door()
         self._tasks = [
-            asyncio.create_task(work)
-            for work in (
-                self._hub.watch(),
-                backlog.keep_alive(),
-                *(each.keep_alive() for each in self._deliveries),
-            )
+            asyncio.create_task(work) for work in (self._hub.watch(), backlog.keep_alive())
         ]
         if self.settings.simulate:
             self._simulation = [asyncio.create_task(self._simulate())]
@@ -412,7 +326,7 @@ class Node:
             self._hub,
             functions=self._functions.statistics,
             backlog=self._backlog.statistics,
-            rules=lambda: {each.rule.name: each.statistics() for each in self._deliveries},
+            rules=self._rules.statistics,
             listeners=self._listeners.statistics,
         )
 
@@ -450,6 +364,7 @@ class Node:
                 last_first.push_async_callback(self._http.close)
             last_first.push_async_callback(self._http_client.close)
             last_first.push_async_callback(self._cancel, self._tasks)
+            last_first.push_async_callback(self._rules.close)
             await self._end_work(grace_s)
 
     async def _end_work(self, grace_s: float) -> None:
@@ -462,7 +377,7 @@ class Node:
         try:
             async with asyncio.timeout(grace_s):
                 await self._hub.close()
-                stops = [delivery.stop() for delivery in self._deliveries]
+                stops = [self._rules.stop()]
                 if self._backlog is not None:
                     stops.append(self._backlog.stop())
                 await asyncio.gather(*stops)

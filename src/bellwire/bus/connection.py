@@ -12,12 +12,13 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError, SlowConsumerError
 from nats.js import JetStreamContext
@@ -109,6 +110,16 @@ class RuleSource:
         return self.topic_filter.startswith(("+", "#"))
 
 
+class _Listening:
+    """A rule that gets its events: where they are from now, and the subscriptions for them."""
+
+    __slots__ = ("source", "subscriptions")
+
+    def __init__(self, source: RuleSource) -> None:
+        self.source = source
+        self.subscriptions: list[Subscription] = []
+
+
 class Bus:
     """A connection to NATS that comes back by itself when the server does.
 
@@ -124,6 +135,7 @@ class Bus:
         self._sender: asyncio.Task[None] | None = None
         self._closing = False
         self._dropped = 0
+        self._rules: dict[str, _Listening] = {}
 
     async def connect(
         self,
@@ -220,16 +232,17 @@ class Bus:
     async def listen(self, sources: Iterable[RuleSource]) -> None:
         """Give each rule its events from now on; forget the consumers of rules that are gone.
 
+        Call it again when the rules have changed: each that stays keeps its place.
         Raises BusError where the server has no MQTT or no JetStream.
         """
         sources = list(sources)
         try:
-            wanted = {self._durable(source.rule) for source in sources}
+            wanted = {source.rule for source in sources}
+            await self._end_listening(wanted)
             consumers = await self.consumers(MESSAGES_STREAM)
-            await self._drop_stale(consumers, wanted)
+            await self._drop_stale(consumers, {self._durable(rule) for rule in wanted})
             for source in sources:
-                await self._listen_durable(source)
-                await self._listen_plain(source)
+                await self._listen_to(source)
             await self.client.flush()  # from here on nothing is missed, not even QoS 0
         except NotFoundError:
             raise BusError(
@@ -269,12 +282,35 @@ class Bus:
                     unsent,
                 )
 
-    async def _listen_durable(self, source: RuleSource) -> None:
-        durable = self._durable(source.rule)
-        deliver_to = f"bellwire.rule.{durable}"
+    async def _end_listening(self, wanted: Set[str]) -> None:
+        for rule in self._rules.keys() - wanted:
+            for subscription in self._rules.pop(rule).subscriptions:
+                await subscription.unsubscribe()
 
+    async def _listen_to(self, source: RuleSource) -> None:
+        listening = self._rules.get(source.rule)
+        if listening is None:
+            await self._begin_listening(source)
+        elif listening.source != source:
+            await self._keep_consumer(source)
+            listening.source = source
+            durable, plain = listening.subscriptions
+            listening.subscriptions = [durable, await self._subscribe_plain(source)]
+            await plain.unsubscribe()
+
+    async def _begin_listening(self, source: RuleSource) -> None:
+        listening = self._rules[source.rule] = _Listening(source)
+        listening.subscriptions.append(await self._subscribe_durable(listening))
+        listening.subscriptions.append(await self._subscribe_plain(source))
+        try:
+            await self._keep_consumer(source)
+        except NatsError:
+            await self._end_listening(self._rules.keys() - {source.rule})
+            raise
+
+    async def _subscribe_durable(self, listening: _Listening) -> Subscription:
         async def take(message: Msg) -> None:
-            event = self._durable_event(message)
+            event, source = self._durable_event(message), listening.source
             if event is None:
                 return
             if source.is_wild and event.topic.startswith("$"):
@@ -284,12 +320,17 @@ class Bus:
             else:
                 source.on_event(event)
 
-        await self.client.subscribe(deliver_to, queue=durable, cb=take)
+        durable = self._durable(listening.source.rule)
+        return await self.client.subscribe(_deliver_to(durable), queue=durable, cb=take)
+
+    async def _keep_consumer(self, source: RuleSource) -> None:
+        """Make the durable consumer of a rule, or bring it up to date: it keeps its place."""
+        durable = self._durable(source.rule)
         await self.jetstream.add_consumer(
             MESSAGES_STREAM,
             ConsumerConfig(
                 durable_name=durable,
-                deliver_subject=deliver_to,
+                deliver_subject=_deliver_to(durable),
                 deliver_group=durable,
                 deliver_policy=DeliverPolicy.NEW,
                 filter_subject=MESSAGES_PREFIX + subject_of(source.topic_filter),
@@ -299,7 +340,7 @@ class Bus:
             ),
         )
 
-    async def _listen_plain(self, source: RuleSource) -> None:
+    async def _subscribe_plain(self, source: RuleSource) -> Subscription:
         hidden = ("_INBOX.", "bellwire.", *(("$",) if source.is_wild else ()))
 
         async def take(message: Msg) -> None:
@@ -317,7 +358,7 @@ class Bus:
             if not self._is_too_large(event):
                 source.on_event(event)
 
-        await self.client.subscribe(
+        return await self.client.subscribe(
             subject_of(source.topic_filter),
             queue=f"bellwire.{self._durable(source.rule)}",
             cb=take,
@@ -430,6 +471,10 @@ class Bus:
     async def _on_disconnect(self) -> None:
         if self._js is not None and not self._closing:
             log.warning("NATS: connection lost, trying to reconnect")
+
+
+def _deliver_to(durable: str) -> str:
+    return f"bellwire.rule.{durable}"
 
 
 def another_node() -> BusError:

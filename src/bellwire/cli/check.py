@@ -19,10 +19,12 @@ def check(
     stage: Annotated[str | None, typer.Option(help="The stage; else provider.stage, dev.")] = None,
 ) -> None:
     """Check a service: its serverless.yml, handlers, expressions and SQL."""
-    from bellwire import node
+    from bellwire import loading
 
     settings = Settings(directory=directory or Path(), stage=stage)
-    loaded = node.load(node.with_service(settings, is_default_folder=directory is None), os.environ)
+    loaded = loading.load(
+        loading.with_service(settings, is_default_folder=directory is None), os.environ
+    )
     tell_findings(loaded)
     service = loaded.service
     counted = (

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bellwire.definition import Route
-    from bellwire.node import Loaded, Node
+    from bellwire.loading import Loaded
+    from bellwire.node import Node
 
 _GRACE_S = 30.0
 
@@ -51,7 +52,8 @@ def run(
     ] = None,
 ) -> None:
     """Run a service; without a serverless.yml here, the bundled parameter notifier."""
-    from bellwire import node  # what it imports takes a moment; the other commands need none of it
+    # What these import takes a moment; the other commands need none of it.
+    from bellwire import loading, node
 
     configure_logging()
     _allow_many_files()
@@ -67,9 +69,9 @@ def run(
         simulate=simulate,
         ready_file=ready_file,
     )
-    settings = node.with_service(settings, is_default_folder=directory is None)
-    loaded = node.load(settings, os.environ)
-    if settings.directory != node.BUNDLED:
+    settings = loading.with_service(settings, is_default_folder=directory is None)
+    loaded = loading.load(settings, os.environ)
+    if settings.directory != loading.BUNDLED:
         tell_findings(loaded)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(node.Node(settings, loaded)))

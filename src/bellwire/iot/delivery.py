@@ -71,10 +71,11 @@ class DeliveryStatistics(NamedTuple):
 
 
 class _Job:
-    __slots__ = ("attempts", "document", "event")
+    __slots__ = ("attempts", "document", "event", "rule")
 
-    def __init__(self, event: Event, document: bytes) -> None:
+    def __init__(self, event: Event, rule: Rule, document: bytes) -> None:
         self.event = event
+        self.rule = rule
         self.document = document
         self.attempts = 0
 
@@ -116,18 +117,18 @@ class Delivery:
         if not event.durable and len(self._jobs) >= self._limits.events_in_flight:
             self._drop(event)
             return
-        message = Message(event.topic, event.payload, event.timestamp_ms)
-        document = self.rule.evaluate(message)
-        if document is None or isinstance(document, Unfit):
-            self._unmatched += 1
-            if isinstance(document, Unfit):
-                log.warning("rule %s, topic %s: %s", self.rule.name, event.topic, document.reason)
+        document = self._evaluate(event)
+        if document is None:
             event.done()
             return
-        job = _Job(event, document)
+        job = _Job(event, self.rule, document)
         self._jobs.add(job)
         if self._lanes.enter(event.topic, job) is not None:
             self._start(job)
+
+    def follow(self, rule: Rule) -> None:
+        """Go by another rule of the same name: what runs ends by the one that it began with."""
+        self.rule = rule
 
     async def keep_alive(self) -> None:
         """Tell the broker, until cancelled, that the events in hand are being worked on."""
@@ -166,8 +167,24 @@ class Delivery:
             waiting=len(self._lanes),
         )
 
+    def _evaluate(self, event: Event) -> bytes | None:
+        """Return what the rule makes of an event for its function, None where it is not for it."""
+        message = Message(event.topic, event.payload, event.timestamp_ms)
+        document = self.rule.evaluate(message)
+        if isinstance(document, Unfit):
+            log.warning("rule %s, topic %s: %s", self.rule.name, event.topic, document.reason)
+        if document is None or isinstance(document, Unfit):
+            self._unmatched += 1
+            return None
+        return document
+
     def _start(self, job: _Job) -> None:
         self._pausing.pop(job, None)
+        if job.rule is not self.rule and not self._renew(job):
+            job.event.done()
+            # Not at once: each job of a long lane would call the next.
+            asyncio.get_running_loop().call_soon(self._leave, job)
+            return
         try:
             future = self._invoke(self.rule.function, job.document, self._request_id())
         except TooManyRequestsError:
@@ -176,6 +193,15 @@ class Delivery:
             self._give_up(job, error.message)
         else:
             future.add_done_callback(partial(self._ended, job))
+
+    def _renew(self, job: _Job) -> bool:
+        """Look at an event again by the rule of now, as a restart would; False: not for it."""
+        matches = self.rule.topic_filter.matches(job.event.topic)
+        document = self._evaluate(job.event) if matches else None
+        if document is None:
+            return False
+        job.rule, job.document = self.rule, document
+        return True
 
     def _ended(self, job: _Job, future: asyncio.Future[InvocationResult]) -> None:
         if future.cancelled():

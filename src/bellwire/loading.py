@@ -1,0 +1,70 @@
+"""A service read and found good as a whole: serverless.yml, its statements, its expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from bellwire.bus.subjects import subject_of
+from bellwire.definition import Finding, Service, TopicRule, load_service, sql_position
+from bellwire.errors import BadRequestError, SqlSyntaxError, UnsupportedFeatureError
+from bellwire.gateway.api import Api, apis_of
+from bellwire.iot.rules import Rule, compile_rule
+from bellwire.settings import Settings
+
+
+BUNDLED = Path(__file__).parent / "templates" / "parameter_notifier"
+"""The application that runs where the folder has none."""
+
+
+class Loaded(NamedTuple):
+    """A service that was read and found good: its model, its rules, its APIs, and remarks."""
+
+    service: Service
+    rules: tuple[Rule, ...]
+    apis: tuple[Api, ...]
+    findings: tuple[Finding, ...]
+
+
+def with_service(settings: Settings, *, is_default_folder: bool) -> Settings:
+    """Return the settings with the folder to run: the one asked for, else the bundled one.
+
+    The bundled application runs only where no folder was named and the current one holds no
+    service.
+    """
+    names = ("serverless.yml", "serverless.yaml")
+    has_service = any((settings.directory / name).exists() for name in names)
+    if is_default_folder and not has_service:
+        return replace(settings, directory=BUNDLED)
+    return settings
+
+
+def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
+    """Read and check a whole service; DefinitionError where anything in it is wrong."""
+    service = load_service(settings.directory, stage=settings.stage, env=environment)
+    rules = tuple(_compile(rule) for rule in service.rules)
+    findings = list(service.findings)
+    for definition, rule in zip(service.rules, rules, strict=True):
+        texts = [f"rule {rule.name}: {warning}" for warning in rule.warnings]
+        if rule.uses_client_id:
+            texts.append(
+                f"rule {rule.name} uses clientid(): the NATS broker does not tell who published, "
+                "so it is always 'n/a' here"
+            )
+        findings += [Finding(text, definition.sql_place) for text in texts]
+    return Loaded(service, rules, apis_of(service), tuple(findings))
+
+
+def _compile(definition: TopicRule) -> Rule:
+    try:
+        rule = compile_rule(definition)
+        subject_of(rule.topic_filter.text)
+    except SqlSyntaxError as error:
+        raise error.at(sql_position(definition, error.position)) from None
+    except BadRequestError as error:
+        raise UnsupportedFeatureError(
+            f"rule {definition.name}: {error.message}", place=definition.sql_place
+        ) from None
+    return rule
