@@ -369,6 +369,36 @@ def test_a_rule_keeps_its_place_when_its_filter_and_the_limits_change(
     asyncio.run(main())
 
 
+def test_rules_change_while_they_are_served(
+    start_broker: StartBroker, make_inbox: MakeInbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.device() as device, broker.bus() as bus:
+            kept, moved, gone, new = make_inbox(), make_inbox(), make_inbox(), make_inbox()
+            sources = [kept.source("kept", "a"), moved.source("moved", "b/+")]
+            await bus.listen([*sources, gone.source("gone", "a")])
+            await device.publish("a", b"1", qos=1)
+            await device.publish("b/x", b"2", qos=1)
+            await kept.wait_for(b"1")
+            await gone.wait_for(b"1")
+            await moved.wait_for(b"2")
+            await bus.listen([sources[0], moved.source("moved", "c/+"), new.source("new", "a")])
+            for qos in (0, 1):
+                for topic in ("a", "b/x", "c/x"):
+                    await device.publish(topic, f"{topic} {qos}".encode(), qos=qos)
+            await kept.wait_for(b"a 0", b"a 1")
+            await new.wait_for(b"a 0", b"a 1")
+            await moved.wait_for(b"c/x 0", b"c/x 1")
+            assert kept.payloads.count(b"a 1") == 1
+            assert sorted(moved.payloads) == [b"2", b"c/x 0", b"c/x 1"]
+            assert gone.payloads == [b"1"]
+
+    asyncio.run(main())
+    assert told(caplog) == [
+        "rule gone is gone from the service: 0 events it had not handled are dropped"
+    ]
+
+
 def test_the_consumers_of_rules_that_are_gone_are_dropped_and_no_others(
     start_broker: StartBroker, make_inbox: MakeInbox, caplog: pytest.LogCaptureFixture
 ) -> None:

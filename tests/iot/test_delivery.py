@@ -112,6 +112,7 @@ class Bench:
             description="",
             sql_place=Place("serverless.yml", 1, 1),
         )
+        self._definition = rule
         limits = replace(Limits(retry_delay_s=0.02), **bounds)  # type: ignore[arg-type]  # ints too
         self.delivery = Delivery(
             compile_rule(rule),
@@ -124,6 +125,10 @@ class Bench:
     def _next_id(self) -> str:
         self._ids += 1
         return f"request-{self._ids}"
+
+    def follow(self, sql: str, function: str = "notify") -> None:
+        """Change the rule while it is served."""
+        self.delivery.follow(compile_rule(replace(self._definition, sql=sql, function=function)))
 
     def take(self, topic: str, number: int = 0, *, durable: bool = True) -> FakeEvent:
         event = FakeEvent(topic, b'{"n":%d}' % number, durable=durable)
@@ -577,5 +582,65 @@ def test_stop_with_nothing_in_hand_ends_at_once(bench: MakeBench) -> None:
     async def main() -> None:
         async with asyncio.timeout(1):
             await bench().delivery.stop()
+
+    asyncio.run(main())
+
+
+# A rule that changes
+
+
+def test_what_runs_ends_by_the_old_rule_and_what_waits_goes_by_the_new(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench("SELECT n FROM 'a/+'")
+        running, waiting = b.take("a/b", 1), b.take("a/b", 2)
+        b.follow("SELECT n + 10 AS n FROM 'a/+'", function="other")
+        b.take("a/c", 3)
+        assert [(call.function, call.event) for call in b.functions.calls] == [
+            ("notify", {"n": 1}),
+            ("other", {"n": 13}),
+        ]
+        b.functions.calls[0].future.set_result(Result())
+        await turns()
+        assert running.is_done
+        assert b.functions.calls[2][:2] == ("other", {"n": 12})
+        b.functions.calls[2].future.set_result(Result())
+        await turns()
+        assert waiting.is_done
+
+    asyncio.run(main())
+
+
+def test_a_retry_goes_by_the_rule_of_its_time(bench: MakeBench) -> None:
+    async def main() -> None:
+        b = bench("SELECT n FROM 'a/+'")
+        b.functions.plan = [FAILED]
+        event = b.take("a/b", 1)
+        await turns()
+        b.follow("SELECT n, 'new' AS by FROM 'a/+'")
+        await until(lambda: len(b.functions.calls) == 2)
+        assert b.functions.calls[1].event == {"n": 1, "by": "new"}
+        b.functions.calls[1].future.set_result(Result())
+        await turns()
+        assert event.is_done
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("sql", ["SELECT n FROM 'a/+' WHERE n < 0", "SELECT n FROM 'other/+'"])
+def test_a_long_lane_that_the_new_rule_has_no_use_for_is_emptied(
+    bench: MakeBench, sql: str
+) -> None:
+    async def main() -> None:
+        b = bench("SELECT n FROM 'a/+'", events_in_flight=5000)
+        events = [b.take("a/b", number) for number in range(3000)]
+        b.follow(sql)
+        b.functions.calls[0].future.set_result(Result())
+        await until(lambda: all(event.is_done for event in events))
+        await turns()
+        assert len(b.functions.calls) == 1
+        assert b.statistics() | {"unmatched": 0} == {
+            "received": 3000, "delivered": 1, "unmatched": 0
+        }  # fmt: skip
+        await b.delivery.stop()
 
     asyncio.run(main())
