@@ -101,6 +101,14 @@ def test_a_console_is_a_stream_like_any_other() -> None:
     console.buffer.write(b"raw")
 
 
+def test_a_message_of_several_lines_stays_one() -> None:
+    receiver = Receiver()
+    receiver.console.write_line("a\r\nb\n\nc\n")
+    print("d\ne", file=receiver.console)
+    assert receiver.sent[0] == b"a\rb\r\rc\n"
+    assert Lines(100).feed(b"".join(receiver.sent)) == ["a\nb\n\nc", "d", "e"]
+
+
 def test_write_line_ends_a_line_once() -> None:
     receiver = Receiver()
     receiver.console.write_line("a")

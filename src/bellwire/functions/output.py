@@ -53,7 +53,11 @@ class Budget:
 
 
 class Lines:
-    """Cuts a stream of bytes into lines of text; holds at most one unfinished line."""
+    """Cuts a stream of bytes into messages; holds at most one unfinished one.
+
+    A message ends at a newline. A carriage return in it divides its lines: that is how the runtimes
+    write a message of several lines, which stays one event in the log, as on Lambda.
+    """
 
     __slots__ = ("_cut", "_limit", "_rest")
 
@@ -63,7 +67,7 @@ class Lines:
         self._cut = 0
 
     def feed(self, data: bytes) -> list[str]:
-        """Return the lines that end in `data`."""
+        """Return the messages that end in `data`; lines in them are divided by newlines."""
         first, newline, after = data.partition(b"\n")
         self._extend(first)
         if not newline:
@@ -77,10 +81,10 @@ class Lines:
         return lines
 
     def finish(self) -> list[str]:
-        """Return the unfinished line, if there is one, as if it had ended."""
+        """Return the unfinished message, if there is one, as if it had ended."""
         if not self._rest:
             return []
-        text = self._rest.decode(errors="replace").removesuffix("\r")
+        text = self._rest.decode(errors="replace").removesuffix("\r").replace("\r", "\n")
         if self._cut:
             text += f" … [bellwire: {self._cut} more bytes cut]"
         self._rest = b""
@@ -151,8 +155,9 @@ class Console(io.TextIOWrapper):
         self._sink = sink
 
     def write_line(self, text: str) -> None:
-        """Write one message, ended by a newline."""
-        self.write(text if text.endswith("\n") else f"{text}\n")
+        """Write one message, of any number of lines (see `Lines`)."""
+        one = text.removesuffix("\n").replace("\r\n", "\n").replace("\n", "\r")
+        self.write(f"{one}\n")
 
     def settle(self) -> None:
         """Send all that is held back: before the result of an invocation."""

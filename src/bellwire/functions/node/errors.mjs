@@ -51,6 +51,16 @@ export function formatError(error) {
   }
 }
 
+// An error's fields in a JSON log.
+export function listError(error) {
+  const { message, stack } = error;
+  return {
+    errorType: error.constructor?.name ?? "UnknownError",
+    errorMessage: message,
+    stackTrace: typeof stack === "string" ? stack.split("\n") : [],
+  };
+}
+
 function withHidden(value) {
   if (!types.isNativeError(value)) {
     return value;
