@@ -19,11 +19,17 @@ ID = "6f747c00-191b-4aae-a82a-d4b28f3d1a1b"
 JSON = {FORMAT: "JSON", LEVEL: "INFO"}
 
 
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the worker has it."""
+    monkeypatch.setattr(logging.Formatter, "converter", time.gmtime)
+
+
 class Written(list[str]):
     """The messages of a runtime, and a logger that goes to it."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self.log = RuntimeLog(self.append, environment, gmtime=time.gmtime)
+        self.log = RuntimeLog(self.append, environment)
         self.log.handler.request_id = ID
         self.logger = logging.Logger("shop.orders")
         self.logger.addHandler(self.log.handler)
@@ -78,11 +84,8 @@ def with_error() -> logging.LogRecord:
     ids=lambda given: given.getMessage()[:8],
 )
 def test_a_json_record_is_as_that_of_awslambdaric(given: logging.LogRecord) -> None:
-    theirs = TheirFormatter()
-    theirs.converter = time.gmtime
-    ours = JsonFormatter()
-    ours.converter = time.gmtime
-    assert f"{ours.format(copy.copy(given))}\n" == theirs.format(copy.copy(given))
+    ours = JsonFormatter().format(copy.copy(given))
+    assert f"{ours}\n" == TheirFormatter().format(copy.copy(given))
 
 
 def test_a_record_leaves_its_level_as_it_was() -> None:
@@ -174,7 +177,7 @@ def test_a_record_that_cannot_be_formatted_stops_nothing(
 def test_the_level_is_that_of_the_environment(
     environment: dict[str, str], level: str | None
 ) -> None:
-    assert RuntimeLog(print, environment, gmtime=time.gmtime).level == level
+    assert RuntimeLog(print, environment).level == level
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,10 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
-
-
-if TYPE_CHECKING:
-    from time import struct_time
 
 
 LEVEL = "AWS_LAMBDA_LOG_LEVEL"
 FORMAT = "AWS_LAMBDA_LOG_FORMAT"
-
-GmTime = Callable[[float | None], "struct_time"]
-"""`time.gmtime`: Lambda's clock shows UTC, whatever TZ says."""
 
 _SECOND = "%Y-%m-%dT%H:%M:%S"
 _NO_BREAK_SPACE = "\u00a0"
@@ -110,22 +102,19 @@ class LambdaLogHandler(logging.Handler):
 class RuntimeLog:
     """What the runtime writes, in the format that the environment's variables ask for.
 
-    `write` takes one message, of any number of lines.
+    `write` takes one message, of any number of lines. Times are those that logging's formatters
+    show: as on Lambda they are to be UTC, by `logging.Formatter.converter`.
     """
 
-    def __init__(
-        self, write: Callable[[str], None], environment: Mapping[str, str], *, gmtime: GmTime
-    ) -> None:
+    def __init__(self, write: Callable[[str], None], environment: Mapping[str, str]) -> None:
         self._write = write
-        self._gmtime = gmtime
         self._is_json = environment.get(FORMAT, "").upper() == "JSON"
         level = environment.get(LEVEL, "").upper()
         level = "DEBUG" if level == "TRACE" else level
         self.level = level if level in logging.getLevelNamesMapping() else None
         """For the root logger; None leaves it as it is."""
-        formatter = JsonFormatter() if self._is_json else TextFormatter()
-        formatter.converter = gmtime
-        self.handler = LambdaLogHandler(write, formatter)
+        self._formatter = JsonFormatter() if self._is_json else TextFormatter()
+        self.handler = LambdaLogHandler(write, self._formatter)
 
     def report(
         self,
@@ -141,8 +130,9 @@ class RuntimeLog:
         `trace` has one text for each frame; `request_id` is empty where there is no invocation.
         """
         if self._is_json:
+            moment = logging.makeLogRecord({"created": epoch_s})
             document = {
-                "timestamp": _second_text(self._gmtime(epoch_s)),
+                "timestamp": self._formatter.formatTime(moment, f"{_SECOND}Z"),
                 "level": "ERROR",
                 "errorMessage": message,
                 "errorType": error_type,
@@ -152,11 +142,6 @@ class RuntimeLog:
             self._write(_encode_json(document))
         else:
             self._write(_format_error(error_type, message, trace))
-
-
-def _second_text(at: struct_time) -> str:
-    year, month, day, hour, minute, second = at[:6]
-    return f"{year}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}Z"
 
 
 def _format_error(error_type: str, message: str, trace: Sequence[str]) -> str:
