@@ -12,6 +12,7 @@ import fcntl
 import json
 import logging
 import os
+import resource
 import secrets
 import socket
 import time
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from bellwire import console
+from bellwire import __version__, console
 from bellwire.bus.connection import Bus
 from bellwire.bus.embedded import (
     NODE_USER,
@@ -51,8 +52,9 @@ from bellwire.rules import Rules
 from bellwire.server.front_door import FrontDoor
 from bellwire.server.http import HttpServer, HttpServices
 from bellwire.server.hub import Hub
-from bellwire.server.metrics import Metrics
+from bellwire.server.metrics import Metrics, Sources
 from bellwire.server.outbound import HttpClient
+from bellwire.server.status import status_document
 from bellwire.settings import Settings
 from bellwire.simulation import make_devices, simulate
 
@@ -121,6 +123,7 @@ class Node:
         self._mqtt = ("127.0.0.1", settings.mqtt_port)
         self._nats_url = ""
         self._is_ready = False
+        self._started_at = time.monotonic()
 
     # What it is and where it listens
 
@@ -296,6 +299,7 @@ class Node:
         )
 
     async def _open_front_door(self) -> None:
+        sources = self._sources()
         services = HttpServices(
             hub=self._hub,
             ids=self._ids,
@@ -310,7 +314,8 @@ class Node:
             pages=console.files(),
             token=self._token,
             host_names={self.settings.host, *self.service.host_names},
-            metrics=self._metrics().text,
+            metrics=Metrics(sources).text,
+            status=partial(self._status, sources),
         )
         http = self._http = HttpServer(services)
         await http.start()
@@ -319,16 +324,31 @@ class Node:
             lambda: FrontDoor(self._hub, http.make_protocol), sock=self._socket, backlog=_BACKLOG
         )
 
-    def _metrics(self) -> Metrics:
+    def _sources(self) -> Sources:
         assert self._functions is not None
         assert self._backlog is not None
-        return Metrics(
+        return Sources(
             self._hub,
             functions=self._functions.statistics,
             backlog=self._backlog.statistics,
             rules=self._rules.statistics,
             listeners=self._listeners.statistics,
+            deployed_name=self._deployed_name,
         )
+
+    def _deployed_name(self, key: str) -> str:
+        function = self.service.functions.get(key)
+        return key if function is None else function.name
+
+    def _status(self, sources: Sources) -> dict[str, object]:
+        node = {
+            "version": __version__,
+            "service": self.service.name,
+            **self.addresses,
+            "uptime_s": round(time.monotonic() - self._started_at, 3),
+            "memory_bytes": _memory_bytes(),
+        }
+        return status_document(sources, node=node, is_ready=self._is_ready)
 
     def _tell_where(self) -> None:
         text = json.dumps(self.addresses)
@@ -441,6 +461,15 @@ async def _both(one: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None]
             group.create_task(other)
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
+
+
+def _memory_bytes() -> int | None:
+    """Return the resident memory of this process; None where the system does not tell it so."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * resource.getpagesize()
 
 
 def _now_ms() -> int:

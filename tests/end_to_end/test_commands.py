@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -234,6 +236,7 @@ def test_invoke_async_hands_an_event_over(bellwire: Run, notifier: Node) -> None
         ("invoke", "f", "--data", "\udcff"),
         ("invoke", "f", "--url", "http://127.0.0.1:x"),
         ("invoke", "f", "--url", "127.0.0.1:3001"),
+        ("status", "--url", "127.0.0.1:3001"),
         ("listen", "d", "--url", "ws://127.0.0.1:x/dev"),
         ("listen", "d", "--url", "http://127.0.0.1:3001/dev"),
         ("run", "--port", "99999"),
@@ -249,10 +252,52 @@ def test_wrong_usage_is_exit_code_2(bellwire: Run, arguments: tuple[str, ...]) -
     [
         ("publish", "d", "a=1", "--mqtt", "127.0.0.1:9"),
         ("listen", "d", "--url", "ws://127.0.0.1:9/dev"),
+        ("invoke", "f", "--url", "http://127.0.0.1:9"),
+        ("status", "--url", "http://127.0.0.1:9"),
+        ("status", "--json", "--url", "http://127.0.0.1:9"),
     ],
 )
 def test_without_a_node_a_command_says_so(bellwire: Run, command: tuple[str, ...]) -> None:
     done = bellwire(*command)
     assert done.returncode == 1
     assert "bellwire run" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_status_tells_how_the_node_is(bellwire: Run, notifier: Node) -> None:
+    bellwire("invoke", "NotifyParameter", "--data", "[]", cwd=notifier.folder)
+    with notifier.connect():
+        done = bellwire("status", cwd=notifier.folder)
+        document = json.loads(bellwire("status", "--json", cwd=notifier.folder).stdout)
+    assert done.returncode == 0, done
+    assert "parameter-notifier, stage dev: ready" in done.stdout
+    assert re.search(r"^  MQTT +mqtt://127.0.0.1:\d+ *$", done.stdout, re.MULTILINE)
+    assert re.search(r"^  Connections +1 open of 100000, 1 so far", done.stdout, re.MULTILINE)
+    (row,) = re.findall(r"^NotifyParameter +(.*)$", done.stdout, re.MULTILINE)
+    assert row.split()[:3] == ["1", "1", "0"]
+    assert re.search(r"^Rule +received", done.stdout, re.MULTILINE)
+    assert document["ready"] is True
+    assert document["node"]["pid"] == notifier.process.pid
+    assert document["node"]["websocket_url"] == notifier.websocket_url
+    assert document["node"]["memory_bytes"] > 10_000_000
+    assert 0 < document["node"]["uptime_s"] < 60
+    assert document["functions"]["NotifyParameter"]["errors"] == 1
+    assert document["functions"]["WebsocketConnectHandler"]["invocations"] == 1
+
+
+def test_status_of_what_is_no_node(bellwire: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        def answer() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+
+        with ThreadPoolExecutor() as threads:
+            threads.submit(answer)
+            done = bellwire("status", "--url", url)
+    assert done.returncode == 1
+    assert f"{url}/status was answered 200, not by a node of Bellwire" in done.stderr
     assert "Traceback" not in done.stderr

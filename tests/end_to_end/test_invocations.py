@@ -366,7 +366,15 @@ def test_the_figures_of_asynchronous_events_are_metrics(start_jobs: Callable[...
     jobs.send("told", n=1, fail=True)
     jobs.wait_for(jobs.notes)
     text = urllib.request.urlopen(f"{jobs.node.http_url}/metrics").read().decode()
-    assert 'bellwire_function_async_events_received_total{function="told"} 1.0' in text
-    assert 'bellwire_function_async_events_retried_total{function="told"} 1.0' in text
-    assert 'bellwire_function_async_events_dropped_total{function="told"} 0.0' in text
-    assert 'bellwire_function_async_events_running{function="told"} 0.0' in text
+    for figure in (
+        'bellwire_AsyncEventsReceived_total{FunctionName="jobs-dev-told"} 1.0',
+        'bellwire_AsyncEventsDropped_total{FunctionName="jobs-dev-told"} 1.0',
+        'bellwire_AsyncEventAge_seconds_count{FunctionName="jobs-dev-told"} 2.0',
+        'bellwire_DestinationDeliveryFailures_total{FunctionName="jobs-dev-told"} 0.0',
+        'bellwire_DeadLetterErrors_total{FunctionName="jobs-dev-told"} 0.0',
+        'bellwire_Invocations_total{FunctionName="jobs-dev-told"} 2.0',
+        'bellwire_Errors_total{FunctionName="jobs-dev-told"} 2.0',
+        'bellwire_function_async_events_retried_total{FunctionName="jobs-dev-told"} 1.0',
+        'bellwire_function_async_events_running{FunctionName="jobs-dev-told"} 0.0',
+    ):
+        assert figure in text

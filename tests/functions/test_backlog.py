@@ -161,7 +161,7 @@ def test_an_event_runs_once_under_its_own_request_id() -> None:
         await until(lambda: event.is_done)
         assert world.calls == [("work", b'{"n":1}', "id-1")]
         assert (world.stored, world.buried) == ([], [])
-        assert world.figures == BacklogStatistics(1, 0, 0, 0, 0, 0)
+        assert world.figures[:7] == (1, 0, 0, 0, 0, 0, 0)
 
     run(main())
 
@@ -181,7 +181,7 @@ def test_a_failure_is_tried_again_under_the_same_id_and_then_is_a_dead_letter() 
             "Bellwire-Condition": "RetriesExhausted",
         }
         assert world.buried == [("work", b'{"n":1}', headers)]
-        assert world.figures == BacklogStatistics(1, 2, 0, 1, 0, 0)
+        assert world.figures[:7] == (1, 2, 0, 1, 0, 0, 0)
 
     run(main())
 
@@ -219,7 +219,7 @@ def test_without_retries_one_failure_is_enough() -> None:
         }
         assert stored == ("done", document, "new-id", 1)
         assert world.buried == []
-        assert world.figures == BacklogStatistics(1, 0, 0, 0, 0, 0)
+        assert world.figures[:7] == (1, 0, 0, 1, 0, 0, 0)
 
     run(main())
 
@@ -285,7 +285,7 @@ def test_a_throttle_is_waited_out_and_is_no_attempt() -> None:
         await until(lambda: event.is_done)
         assert len(world.calls) == 10
         assert world.buried == []
-        assert world.figures == BacklogStatistics(1, 0, 9, 0, 0, 0)
+        assert world.figures[:7] == (1, 0, 9, 0, 0, 0, 0)
 
     run(main())
 
@@ -321,6 +321,19 @@ def test_an_event_of_a_function_that_is_gone_is_a_dead_letter() -> None:
     run(main())
 
 
+def test_a_dead_letter_that_nothing_keeps_is_counted_and_the_age_at_each_attempt() -> None:
+    async def main() -> None:
+        world, event = make_world(retries=1), Event()
+        world.answers = [FAILED, FAILED]
+        world.bury_errors = [BusError("too large", retryable=False)]
+        world.backlog.take(event)
+        await until(lambda: event.is_done)
+        assert world.figures[:7] == (1, 1, 0, 1, 1, 0, 0)
+        assert world.figures.async_event_ages.total == 2
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("given", "bounds", "store_error", "problem"),
     [
@@ -346,7 +359,7 @@ def test_a_record_that_cannot_be_sent_leaves_a_dead_letter(
         ((function, payload, headers),) = world.buried
         assert (function, payload) == ("work", b'{"n":1}')
         assert headers["Bellwire-Condition"] == "RetriesExhausted"
-        assert world.figures == BacklogStatistics(1, 0, 0, 1, 1, 0)
+        assert world.figures[:7] == (1, 0, 0, 1, 0, 1, 0)
         assert any(problem in record.getMessage() for record in caplog.records)
 
     run(main())

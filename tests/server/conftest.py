@@ -24,18 +24,23 @@ from websockets.frames import Frame, Opcode
 
 from bellwire.console import StaticFile
 from bellwire.definition.model import AccessKeys
+from bellwire.functions.backlog import BacklogStatistics
+from bellwire.functions.statistics import FunctionStatistics
 from bellwire.functions.tail import Tails
 from bellwire.gateway.api import Account, Api, Route
 from bellwire.gateway.ids import IdSource
 from bellwire.gateway.integration import LambdaProxy
 from bellwire.gateway.selection import compile_selection
 from bellwire.gateway.throttle import TokenBucket
+from bellwire.iot.delivery import DeliveryStatistics
 from bellwire.limits import Limits
+from bellwire.notify.listeners import ListenersStatistics
 from bellwire.server.front_door import FrontDoor
 from bellwire.server.http import HttpServer, HttpServices
 from bellwire.server.hub import Hub
-from bellwire.server.metrics import Metrics
+from bellwire.server.metrics import Metrics, Sources
 from bellwire.server.outbound import HttpClient
+from bellwire.server.status import status_document
 
 
 class Result(NamedTuple):
@@ -148,6 +153,9 @@ class FrontDoorServer:
         self.store_error: Exception | None = None
         self.tails = Tails(limits.log_tail_bytes)
         self.closed: list[str] = []
+        self.function_statistics: dict[str, FunctionStatistics] = {}
+        self.backlog_statistics: dict[str, BacklogStatistics] = {}
+        self.rule_statistics: dict[str, DeliveryStatistics] = {}
         self.is_ready = True
         self.port = 0
         self._raw_clients: list[RawClient] = []
@@ -165,8 +173,13 @@ class FrontDoorServer:
             now_ms=lambda: time.time_ns() // 1_000_000,
             trace_id=lambda: "Root=1-00000000-000000000000000000000000",
         )
-        metrics = Metrics(
-            self.hub, functions=dict, backlog=dict, rules=dict, listeners=self.hub.statistics
+        self.sources = Sources(
+            self.hub,
+            functions=lambda: self.function_statistics,
+            backlog=lambda: self.backlog_statistics,
+            rules=lambda: self.rule_statistics,
+            listeners=lambda: ListenersStatistics(2, 3, 4, 5, 6),
+            deployed_name=lambda key: f"app-dev-{key}",
         )
         self._http = HttpServer(
             HttpServices(
@@ -190,7 +203,8 @@ class FrontDoorServer:
                 },
                 token="token-of-the-functions",
                 host_names={"live.example.com"},
-                metrics=metrics.text,
+                metrics=Metrics(self.sources).text,
+                status=self._status,
             )
         )
 
@@ -201,6 +215,9 @@ class FrontDoorServer:
     @property
     def http_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def _status(self) -> dict[str, object]:
+        return status_document(self.sources, node={"service": "app"}, is_ready=self.is_ready)
 
     async def _store(self, function: str, event: bytes, request_id: str) -> None:
         if self.store_error is not None:

@@ -1,11 +1,17 @@
-"""Where the running node is: told by it in its data folder, or by an option."""
+"""Where the running node is, told by it in its data folder or by an option, and how to call it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
+import typer
+
+from bellwire.errors import UpstreamError
 from bellwire.node import NODE_FILE
 
 
@@ -34,3 +40,42 @@ def split_host_port(text: str, default_port: int = 1883) -> tuple[str, int]:
     if not colon or text.endswith("]"):
         return text.strip("[]"), default_port
     return host.strip("[]"), int(port)
+
+
+class Answer(NamedTuple):
+    """What a node answered; names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def call_node(
+    url: str,
+    method: str,
+    path: str,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout_s: float,
+) -> Answer:
+    """Make one request of a node; UpstreamError where nothing answers."""
+    try:
+        address = urlsplit(url)
+        host, port = address.hostname, address.port
+    except ValueError:
+        host, port = None, None
+    if host is None or address.scheme != "http":
+        raise typer.BadParameter(f"--url {url!r} is not of the form http://127.0.0.1:3001")
+    connection = HTTPConnection(host, port, timeout=timeout_s)
+    try:
+        connection.request(method, path, body=body, headers=dict(headers or {}))
+        response = connection.getresponse()
+        given = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, given, response.read())
+    except (OSError, HTTPException) as error:
+        raise UpstreamError(
+            f"{url} cannot be reached: {error}", retryable=True, hint="is `bellwire run` running?"
+        ) from None
+    finally:
+        connection.close()

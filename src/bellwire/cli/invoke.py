@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import typer
 
-from bellwire.cli.address import find_node
+from bellwire.cli.address import call_node, find_node
 from bellwire.cli.options import DataDir
-from bellwire.errors import UpstreamError
+
+
+_LONGEST_S = 910.0
+"""A little more than the longest `timeout` of a function."""
 
 
 def invoke(
@@ -32,31 +34,16 @@ def invoke(
     except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"--data is not JSON: {error}") from None
     kind = "Event" if is_async else "RequestResponse"
-    status, failed, body = _call(url or find_node(data_dir).http_url, function, event, kind)
-    if status != 202:
-        print(body.decode(errors="replace"))
-    if failed or status not in (200, 202):
+    path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
+    answer = call_node(
+        url or find_node(data_dir).http_url,
+        "POST",
+        path,
+        body=event,
+        headers={"X-Amz-Invocation-Type": kind},
+        timeout_s=_LONGEST_S,
+    )
+    if answer.status != 202:
+        print(answer.body.decode(errors="replace"))
+    if "x-amz-function-error" in answer.headers or answer.status not in (200, 202):
         raise typer.Exit(1)
-
-
-def _call(url: str, function: str, event: bytes, kind: str) -> tuple[int, bool, bytes]:
-    try:
-        address = urlsplit(url)
-        host, port = address.hostname, address.port
-    except ValueError:
-        host, port = None, None
-    if host is None or address.scheme != "http":
-        raise typer.BadParameter(f"--url {url!r} is not of the form http://127.0.0.1:3001")
-    connection = HTTPConnection(host, port, timeout=910)
-    try:
-        path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
-        connection.request("POST", path, body=event, headers={"X-Amz-Invocation-Type": kind})
-        response = connection.getresponse()
-        failed = response.getheader("X-Amz-Function-Error") is not None
-        return response.status, failed, response.read()
-    except (OSError, HTTPException) as error:
-        raise UpstreamError(
-            f"{url} cannot be reached: {error}", retryable=True, hint="is `bellwire run` running?"
-        ) from None
-    finally:
-        connection.close()

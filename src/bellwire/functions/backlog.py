@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -32,11 +32,14 @@ from bellwire.functions.asynchronous import (
     invocation_record,
     make_policy,
 )
+from bellwire.histogram import BOUNDS_MS, Distribution, Histogram
 from bellwire.limits import Limits
 
 
 log = logging.getLogger("bellwire.functions")
 
+AGE_BOUNDS_MS = (*BOUNDS_MS, 60_000.0, 300_000.0, 3_600_000.0, 21_600_000.0)
+"""Upper bounds of the buckets of ages. Ours: an event lives for six hours at most."""
 _HEADER_CHARACTERS = 1000
 
 
@@ -97,8 +100,10 @@ class Surroundings:
 class BacklogStatistics(NamedTuple):
     """What became of one function's asynchronous events since the node started.
 
-    Named as CloudWatch's metrics are. `async_events_running` is of this moment, and counts those
-    that wait to be tried again.
+    Named as CloudWatch's metrics are: an event is dropped that did not succeed, be it told to a
+    destination or kept as a dead letter. `async_event_ages` are those of events that start to run,
+    at each attempt. `async_events_running` is of this moment, and counts those that wait to be
+    tried again.
     docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     """
 
@@ -106,8 +111,10 @@ class BacklogStatistics(NamedTuple):
     async_events_retried: int
     async_events_throttled: int
     async_events_dropped: int
+    dead_letter_errors: int
     destination_delivery_failures: int
     async_events_running: int
+    async_event_ages: Distribution
 
 
 class _Job:
@@ -142,6 +149,7 @@ class Backlog:
         self._pausing: dict[_Job, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._ages: dict[str, Histogram] = defaultdict(partial(Histogram, AGE_BOUNDS_MS))
         self._stopping = self._closed = False
         self._idle = asyncio.Event()
 
@@ -194,8 +202,10 @@ class Backlog:
             async_events_retried=counts[function, "async_events_retried"],
             async_events_throttled=counts[function, "async_events_throttled"],
             async_events_dropped=counts[function, "async_events_dropped"],
+            dead_letter_errors=counts[function, "dead_letter_errors"],
             destination_delivery_failures=counts[function, "destination_delivery_failures"],
             async_events_running=running,
+            async_event_ages=self._ages[function].view(),
         )
 
     def _proceed(self, job: _Job) -> None:
@@ -214,6 +224,7 @@ class Backlog:
         except CallerError as error:
             self._spawn(self._give_up(job, error.message))
         else:
+            self._ages[event.function].observe(self._age_s(job) * 1000)
             job.attempts += 1
             job.throttles = 0
             future.add_done_callback(partial(self._ended, job))
@@ -269,9 +280,12 @@ class Backlog:
                 destination,
                 problem,
             )
-        if condition != "Success" and (destination is None or problem is not None):
+        if condition == "Success":
+            self._finish(job)
+        elif destination is None or problem is not None:
             await self._give_up(job, self._last_words(job, condition), condition)
         else:
+            self._count("async_events_dropped", job.event)
             self._finish(job)
 
     async def _send(self, job: _Job, condition: Condition, destination: str) -> str | None:
@@ -316,6 +330,8 @@ class Backlog:
         bury = partial(self._around.bury, event.function, event.payload, headers)
         problem = await self._persist(bury, event.function)
         self._count("async_events_dropped", event)
+        if problem is not None:
+            self._count("dead_letter_errors", event)
         log.error(
             "function %s failed on the asynchronous event %s, %d attempts; the event is %s. %s",
             event.function,

@@ -75,6 +75,7 @@ class HttpServices:
     token: str
     host_names: Collection[str]
     metrics: Callable[[], bytes]
+    status: Callable[[], Mapping[str, object]]
 
 
 def _make_application(services: HttpServices) -> web.Application:
@@ -89,6 +90,7 @@ def _make_application(services: HttpServices) -> web.Application:
     add("GET", "/console/{file}", _page)
     add("GET", "/", _page)
     add("GET", "/metrics", _metrics)
+    add("GET", "/status", _status)
     add("GET", "/healthz", _health)
     add("GET", "/readyz", _ready)
     return application
@@ -383,6 +385,11 @@ async def _page(request: web.Request) -> web.StreamResponse:
 async def _metrics(request: web.Request) -> web.StreamResponse:
     text = request.app[_SERVICES].metrics()
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _status(request: web.Request) -> web.StreamResponse:
+    document = orjson.dumps(request.app[_SERVICES].status())
+    return web.Response(body=document, content_type="application/json")
 
 
 async def _health(request: web.Request) -> web.StreamResponse:

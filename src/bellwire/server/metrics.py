@@ -1,13 +1,18 @@
-"""What `/metrics` tells: CloudWatch's metrics of a WebSocket API by their own names, and ours.
+"""What `/metrics` tells: CloudWatch's metrics of APIs and functions by their names, and ours.
 
 docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html
+docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+Times are in seconds, as is usual with Prometheus. No figure has two names: the environments that
+are busy are ConcurrentExecutions, and the cold starts are how many init durations there are.
 Counting is done where things happen, in plain integers; this reads them when somebody asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -17,14 +22,161 @@ from prometheus_client.core import (
     Metric,
 )
 
+from bellwire.functions.backlog import BacklogStatistics
+from bellwire.functions.statistics import FunctionStatistics
 from bellwire.gateway.api import Api
 from bellwire.gateway.metrics import RouteMetrics
 from bellwire.histogram import Distribution
+from bellwire.iot.delivery import DeliveryStatistics
+from bellwire.notify.listeners import ListenersStatistics
 from bellwire.server.hub import Hub
 
 
-Statistics = Callable[[], Mapping[str, Any]]
-"""Gives the figures of each function or rule by its name: attributes are named as metrics."""
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Whom to ask for the figures of a node.
+
+    Functions are told by their keys, `deployed_name` gives the names that CloudWatch has for them.
+    """
+
+    hub: Hub
+    functions: Callable[[], Mapping[str, FunctionStatistics]]
+    backlog: Callable[[], Mapping[str, BacklogStatistics]]
+    rules: Callable[[], Mapping[str, DeliveryStatistics]]
+    listeners: Callable[[], ListenersStatistics]
+    deployed_name: Callable[[str], str]
+
+
+class _Figure(NamedTuple):
+    """A metric of functions: `value` reads it from statistics; None where it makes no sense."""
+
+    name: str
+    make: type[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]
+    value: Callable[[Any], float | Distribution | None]
+    text: str
+
+
+def _of_provisioned(count: Callable[[FunctionStatistics], float]) -> Callable[[Any], float | None]:
+    return lambda of: count(of) if of.provisioned_concurrency else None
+
+
+def _utilization(of: FunctionStatistics) -> float:
+    return min(of.busy, of.provisioned_concurrency) / of.provisioned_concurrency
+
+
+_Counter, _Gauge, _Histogram = CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+_OF_FUNCTIONS = (
+    _Figure(
+        "Invocations", _Counter, attrgetter("invocations"), "Invocations that ran, or could not"
+    ),
+    _Figure("Errors", _Counter, attrgetter("errors"), "Invocations that ended in a function error"),
+    _Figure("Throttles", _Counter, attrgetter("throttles"), "Invocations that were refused"),
+    _Figure("Duration_seconds", _Histogram, attrgetter("durations"), "Time that the handler took"),
+    _Figure(
+        "ConcurrentExecutions", _Gauge, attrgetter("busy"), "Environments that run an invocation"
+    ),
+    _Figure(
+        "ProvisionedConcurrencyInvocations",
+        _Counter,
+        _of_provisioned(attrgetter("provisioned_invocations")),
+        "Invocations within the provisioned concurrency",
+    ),
+    _Figure(
+        "ProvisionedConcurrencySpilloverInvocations",
+        _Counter,
+        _of_provisioned(attrgetter("spillovers")),
+        "Invocations above the provisioned concurrency",
+    ),
+    _Figure(
+        "ProvisionedConcurrencyUtilization",
+        _Gauge,
+        _of_provisioned(_utilization),
+        "Share of the provisioned concurrency that is busy",
+    ),
+    _Figure(
+        "function_waiting", _Gauge, attrgetter("waiting"), "Invocations without an environment yet"
+    ),
+    _Figure(
+        "function_concurrent_max", _Gauge, attrgetter("concurrent_max"), "Most that ran at once"
+    ),
+    _Figure("function_starting", _Gauge, attrgetter("starting"), "Environments in their init"),
+    _Figure("function_idle", _Gauge, attrgetter("idle"), "Environments without an invocation"),
+    _Figure(
+        "function_provisioned",
+        _Gauge,
+        _of_provisioned(attrgetter("provisioned")),
+        "Environments, busy or idle, that provisionedConcurrency keeps",
+    ),
+    _Figure(
+        "function_init_duration_seconds",
+        _Histogram,
+        attrgetter("init_durations"),
+        "Time that inits took; their count is that of the cold starts",
+    ),
+    _Figure("function_init_failures", _Counter, attrgetter("init_failures"), "Inits that failed"),
+    _Figure(
+        "function_timeouts", _Counter, attrgetter("timeouts"), "Environments ended by the timeout"
+    ),
+    _Figure(
+        "function_crashes", _Counter, attrgetter("crashes"), "Environments that ended by themselves"
+    ),
+    _Figure(
+        "function_out_of_memory",
+        _Counter,
+        attrgetter("out_of_memory"),
+        "Environments that hit memorySize",
+    ),
+)
+_OF_BACKLOG = (
+    _Figure(
+        "AsyncEventsReceived",
+        _Counter,
+        attrgetter("async_events_received"),
+        "Asynchronous events taken up",
+    ),
+    _Figure(
+        "AsyncEventAge_seconds",
+        _Histogram,
+        attrgetter("async_event_ages"),
+        "Between accepting an asynchronous event and each start to run it",
+    ),
+    _Figure(
+        "AsyncEventsDropped",
+        _Counter,
+        attrgetter("async_events_dropped"),
+        "Events that never succeeded",
+    ),
+    _Figure(
+        "DeadLetterErrors",
+        _Counter,
+        attrgetter("dead_letter_errors"),
+        "Events that no dead letter keeps",
+    ),
+    _Figure(
+        "DestinationDeliveryFailures",
+        _Counter,
+        attrgetter("destination_delivery_failures"),
+        "Records that did not reach their destination",
+    ),
+    _Figure(
+        "function_async_events_retried",
+        _Counter,
+        attrgetter("async_events_retried"),
+        "Attempts after one",
+    ),
+    _Figure(
+        "function_async_events_throttled",
+        _Counter,
+        attrgetter("async_events_throttled"),
+        "Attempts that were refused, and come again",
+    ),
+    _Figure(
+        "function_async_events_running",
+        _Gauge,
+        attrgetter("async_events_running"),
+        "Events in hand, those that wait for their next attempt included",
+    ),
+)
 
 _LABELS = ("ApiId", "Stage", "Route")
 _COUNTERS = {
@@ -36,27 +188,16 @@ _COUNTERS = {
 }
 _OUT = "(out)"
 """Stands as the route of messages to clients, which have none."""
-_GAUGES = {"starting", "idle", "busy", "queued", "running", "waiting", "async_events_running"}
-"""Figures of the moment; all others only grow."""
+_GAUGES = {"running", "waiting"}
+"""Figures of rules that are of the moment; all others only grow."""
 
 
 class Metrics:
     """Writes the metrics of a node in Prometheus's text format."""
 
-    def __init__(
-        self,
-        hub: Hub,
-        *,
-        functions: Statistics,
-        backlog: Statistics,
-        rules: Statistics,
-        listeners: Callable[[], Any],
-    ) -> None:
-        self._hub = hub
-        self._functions = functions
-        self._backlog = backlog
-        self._rules = rules
-        self._listeners = listeners
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._hub = sources.hub
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -68,10 +209,10 @@ class Metrics:
         """Yield all metrics, as prometheus_client asks for them."""
         yield from self._of_routes()
         yield from self._of_connections()
-        yield from _by_name("function", self._functions())
-        yield from _by_name("function", self._backlog())
-        yield from _by_name("rule", self._rules())
-        for name, value in _figures(self._listeners()):
+        yield from self._of_functions(_OF_FUNCTIONS, self._sources.functions())
+        yield from self._of_functions(_OF_BACKLOG, self._sources.backlog())
+        yield from _of_rules(self._sources.rules())
+        for name, value in self._sources.listeners()._asdict().items():
             yield GaugeMetricFamily(f"bellwire_notify_{name}", "Of the notifier", value=value)
 
     def _of_routes(self) -> Iterator[Metric]:
@@ -93,6 +234,21 @@ class Metrics:
                 latencies = metrics.integration_latency.view()
                 latency.add_metric(_labels(api, route_key), *_in_seconds(latencies))
         yield latency
+
+    def _of_functions(
+        self, table: Iterable[_Figure], functions: Mapping[str, Any]
+    ) -> Iterator[Metric]:
+        for name, make, value_of, text in table:
+            family = make(f"bellwire_{name}", text, labels=["FunctionName"])
+            for key, statistics in functions.items():
+                labels, value = [self._sources.deployed_name(key)], value_of(statistics)
+                if isinstance(family, HistogramMetricFamily):
+                    assert isinstance(value, Distribution)
+                    family.add_metric(labels, *_in_seconds(value))
+                elif value is not None:
+                    assert not isinstance(value, Distribution)
+                    family.add_metric(labels, value)
+            yield family
 
     def _of_connections(self) -> Iterator[Metric]:
         figures = self._hub.statistics()
@@ -132,24 +288,10 @@ def _in_seconds(durations: Distribution) -> tuple[list[tuple[str, float]], float
     return buckets, durations.sum_ms / 1000
 
 
-def _by_name(kind: str, all_figures: Mapping[str, Any]) -> Iterator[Metric]:
-    """Yield a metric for each figure, with a value for each function or rule."""
-    families: dict[str, Metric] = {}
-    for owner, figures in all_figures.items():
-        for name, value in _figures(figures):
-            full = f"bellwire_{kind}_{name}"
-            family = families.get(full)
-            if family is None:
-                make = GaugeMetricFamily if name in _GAUGES else CounterMetricFamily
-                family = families[full] = make(full, f"Of a {kind}", labels=[kind])
-            assert isinstance(family, GaugeMetricFamily | CounterMetricFamily)
-            family.add_metric([owner], value)
-    yield from families.values()
-
-
-def _figures(figures: Any) -> Iterator[tuple[str, float]]:
-    names = getattr(figures, "_fields", None) or figures.__dataclass_fields__
-    for name in names:
-        value = getattr(figures, name)
-        if isinstance(value, int | float):
-            yield name, float(value)
+def _of_rules(rules: Mapping[str, DeliveryStatistics]) -> Iterator[Metric]:
+    for name in DeliveryStatistics._fields:
+        make = GaugeMetricFamily if name in _GAUGES else CounterMetricFamily
+        family = make(f"bellwire_rule_{name}", "Events of a rule", labels=["rule"])
+        for rule, figures in rules.items():
+            family.add_metric([rule], getattr(figures, name))
+        yield family
