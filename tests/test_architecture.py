@@ -53,7 +53,8 @@ FOREIGN: dict[str, set[str]] = {
     "watchfiles": {"reload"},
     "boto3": {"notify", "templates"},
     "botocore": {"notify", "functions"},
-    "orjson": {"gateway", "iot", "notify", "server", "simulation", "definition"},
+    # functions: the log store, not what runs in a function's process.
+    "orjson": {"functions", "gateway", "iot", "notify", "server", "simulation", "definition"},
     "airspeed": {"gateway"},
     "jsonschema_rs": {"gateway"},
     "prometheus_client": {"server"},
@@ -62,6 +63,8 @@ FOREIGN: dict[str, set[str]] = {
 
 SHELLS = {
     "functions/backlog.py",
+    "functions/log_files.py",
+    "functions/log_store.py",
     "functions/pool.py",
     "functions/environment.py",
     "functions/launcher.py",

@@ -84,6 +84,8 @@ class Limits:
     log_bytes_per_s: int = 1024 * 1024
     """Output of one environment that reaches the log in a second; what is over is dropped and
     marked. Ours: a handler that prints without end must not keep the node busy."""
+    log_files_bytes: int = 64 * 1024**2
+    """Disk for the logs of a node's functions, beyond which the oldest go; 0 keeps none. Ours."""
 
     # Rules and events
     mqtt_payload_bytes: int = 128 * 1024

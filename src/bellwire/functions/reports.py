@@ -117,6 +117,18 @@ class PlatformLog:
         return (_done_json(report, now_ms), _report_json(report, now_ms))
 
 
+def is_news(text: str) -> bool:
+    """Tell whether such a line says more than that an invocation went well, as warm ones do."""
+    if text.startswith(("START ", "END ")):
+        return False
+    if text.startswith("REPORT "):
+        return "\tInit Duration: " in text or "\tStatus: " in text
+    if text.startswith('{"time":'):
+        is_report = 'Report","record":{' in text or '"platform.report"' in text
+        return is_report and ('"initDurationMs":' in text or '"status":"success"' not in text)
+    return True
+
+
 def billed_ms(duration_s: float, init_s: float | None) -> int:
     """Return the whole milliseconds that are billed: the start of the environment is among them.
 
