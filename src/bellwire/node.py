@@ -41,7 +41,10 @@ from bellwire.bus.predecessor import end_predecessor
 from bellwire.definition import Function, Stage
 from bellwire.errors import BusError, StartError
 from bellwire.functions.backlog import Backlog, Surroundings
-from bellwire.functions.pool import Functions, LogLine, RuntimeSettings
+from bellwire.functions.journal import Journal
+from bellwire.functions.log_files import FOLDER
+from bellwire.functions.log_store import LogStore
+from bellwire.functions.pool import Functions, RuntimeSettings
 from bellwire.functions.tail import Tails
 from bellwire.functions.variables import function_arn
 from bellwire.gateway.ids import NODE_ID_BYTES, IdSource
@@ -55,15 +58,12 @@ from bellwire.server.hub import Hub
 from bellwire.server.metrics import Metrics, Sources
 from bellwire.server.outbound import HttpClient
 from bellwire.server.status import status_document
-from bellwire.settings import Settings
+from bellwire.settings import NODE_FILE, Settings
 from bellwire.simulation import make_devices, simulate
 
 
 log = logging.getLogger("bellwire.node")
-functions_log = logging.getLogger("bellwire.functions")
 
-NODE_FILE = "node.json"
-"""In the data folder: where the running node listens, as in the ready file."""
 NOTIFIER_CHANNEL = "BELLWIRE_NOTIFIER_FD"
 """The environment variable that tells the SDK in a function's process how to reach the node."""
 
@@ -111,6 +111,10 @@ class Node:
             self._bus, invoke=self._invoke, request_id=_request_id, limits=service.limits
         )
         self._tails = Tails(service.limits.log_tail_bytes)
+        kept = service.limits.log_files_bytes
+        self._journal = Journal(
+            tails=self._tails, store=LogStore(self._data_dir / FOLDER, kept) if kept else None
+        )
         self._invocations = Invocations(self._bus, limits=service.limits)
         self._functions: Functions | None = None
         self._backlog: Backlog | None = None
@@ -180,6 +184,7 @@ class Node:
         self._take_data_dir()
         self._clear_ready_file()
         self._socket = self._listen()
+        self._journal.open(self.service.functions)
         runtime = self._runtime()
         functions = self._functions = self._make_functions(runtime)
         backlog = self._backlog = self._make_backlog(runtime)
@@ -238,7 +243,7 @@ class Node:
             self.service.functions.values(),
             runtime=runtime,
             limits=self.service.limits,
-            log=self._log_line,
+            log=self._journal.take,
             channels={NOTIFIER_CHANNEL: partial(NotifierChannel, self._listeners)},
         )
 
@@ -378,6 +383,7 @@ class Node:
             last_first.push_async_callback(self._bus.close)
             if self._publisher is not None:
                 last_first.push_async_callback(self._publisher.__aexit__, None, None, None)
+            last_first.push_async_callback(self._journal.close)
             if self._functions is not None:
                 last_first.push_async_callback(self._functions.stop, grace_s=1.0)
             if self._http is not None:
@@ -426,12 +432,6 @@ class Node:
 
     async def _store_event(self, function: str, event: bytes, request_id: str) -> None:
         await self._invocations.store(function, event, request_id=request_id)
-
-    def _log_line(self, line: LogLine) -> None:
-        self._tails.add(line.request_id, line.text)
-        functions_log.info(
-            "%s", line.text, extra={"function": line.function, "request_id": line.request_id}
-        )
 
     def _forget(self, connection_id: str) -> None:
         self._listeners.forget(connection_id)

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+NODE_FILE = "node.json"
+"""In the data folder: where the running node listens, as in the ready file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one node.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bellwire.definition.model import Logging
-from bellwire.functions.reports import InitReport, PlatformLog, Report, billed_ms
+from bellwire.functions.reports import InitReport, PlatformLog, Report, billed_ms, is_news
 
 
 ID = "6f747c00-191b-4aae-a82a-d4b28f3d1a1b"
@@ -215,3 +215,26 @@ def test_a_provisioned_start_is_told_at_info(level: str, written: int) -> None:
 )
 def test_billed_milliseconds(duration_s: float, init_s: float | None, billed: int) -> None:
     assert billed_ms(duration_s, init_s) == billed
+
+
+FAILURE = REPORT._replace(status="error", error_type="Runtime.ExitError")
+TIMEOUT = REPORT._replace(status="timeout")
+
+
+@pytest.mark.parametrize("log", [text_log(), json_log("DEBUG")])
+def test_news_are_cold_starts_and_failures(log: PlatformLog) -> None:
+    quiet = (
+        *log.init_start("on-demand", NOW_MS),
+        *log.init(INIT, NOW_MS),
+        *log.start(ID, TRACE, NOW_MS),
+        *log.end(REPORT, NOW_MS),
+    )
+    assert [line for line in quiet if is_news(line)] == []
+    failed = INIT._replace(status="error", error_type="Runtime.ExitError")
+    assert all(map(is_news, log.init(failed, NOW_MS)))
+    for report in (REPORT._replace(init_s=0.08), FAILURE, TIMEOUT):
+        assert [is_news(line) for line in log.end(report, NOW_MS)] == [False, True]
+
+
+def test_every_other_line_of_the_platform_is_news() -> None:
+    assert is_news("2026-01-01T00:00:00.000Z id Task timed out after 3.00 seconds")

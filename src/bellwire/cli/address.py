@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import typer
 
 from bellwire.errors import UpstreamError
-from bellwire.node import NODE_FILE
+from bellwire.settings import NODE_FILE
 
 
 class Address(NamedTuple):

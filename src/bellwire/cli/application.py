@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from bellwire import __version__
-from bellwire.cli import check, invoke, listen, publish, run, status
+from bellwire.cli import check, invoke, listen, logs, publish, run, status
 from bellwire.errors import BellwireError, DefinitionError, SqlSyntaxError, StartError
 
 
@@ -22,7 +22,15 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run.run, check.check, publish.publish, listen.listen, invoke.invoke, status.status):
+for command in (
+    run.run,
+    check.check,
+    publish.publish,
+    listen.listen,
+    invoke.invoke,
+    logs.logs,
+    status.status,
+):
     application.command()(command)
 
 

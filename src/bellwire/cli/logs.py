@@ -1,31 +1,125 @@
-"""How `bellwire run` logs: one line each, to stderr, functions' output with its function."""
+"""`bellwire logs`: print what functions wrote, of a node that runs or one that has stopped."""
 
 from __future__ import annotations
 
-import logging
+import os
+import re
 import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bellwire.cli.log_format import indented
+from bellwire.cli.options import DataDir
+from bellwire.errors import NotFoundError
+from bellwire.functions.log_files import FOLDER, LogReader, Record, decode
 
 
-class LineFormatter(logging.Formatter):
-    """`12:00:01 WARNING bellwire.gateway: text`, or `12:00:01 Function 1f0c9a2e text`.
+_UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_LOOK_AGAIN_S = 0.2
 
-    Of a request id the first eight characters are shown; that is enough to tell lines apart.
+
+def logs(
+    function: Annotated[
+        str | None, typer.Argument(help="Its name in serverless.yml, or as deployed; none: all.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    since: Annotated[
+        str | None, typer.Option(metavar="AGE", help="As 30s, 5m, 2h, 1d: no older entries.")
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option("--filter", metavar="TEXT", help="Entries with this text or id only."),
+    ] = None,
+    is_json: Annotated[
+        bool, typer.Option("--json", help="Whole records, a JSON object a line.")
+    ] = False,
+    data_dir: DataDir = Path(".bellwire"),
+) -> None:
+    """Print the log of a function, oldest first; the node may run or not."""
+    since_ms = 0 if since is None else time.time_ns() // 1_000_000 - _age_ms(since)
+    reader = LogReader(data_dir / FOLDER)
+    names = reader.names()
+    if not names:
+        raise NotFoundError(
+            f"no logs are kept in {data_dir}",
+            hint="name the folder of the node with --data-dir; `bellwire run` keeps them",
+        )
+    key = None if function is None else _key_of(function, names)
+
+    def is_wanted(record: Record) -> bool:
+        return (
+            record.time_ms >= since_ms
+            # What has no function are remarks on the whole log.
+            and (key is None or record.function is None or record.function == key)
+            and (text is None or _has(record, text))
+        )
+
+    try:
+        _print(reader, is_wanted, is_json=is_json)
+        while follow:
+            time.sleep(_LOOK_AGAIN_S)
+            _print(reader, is_wanted, is_json=is_json)
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:  # `bellwire logs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print(reader: LogReader, is_wanted: Callable[[Record], bool], *, is_json: bool) -> None:
+    """Print the entries that are there and were not yet printed."""
+    for line in reader.lines():
+        record = decode(line)
+        if record is not None and is_wanted(record):
+            sys.stdout.write(f"{line.decode()}\n" if is_json else f"{_format(record)}\n")
+    sys.stdout.flush()
+
+
+def _format(record: Record) -> str:
+    """Return an entry as text: when, which function, which invocation, what; START has the trace.
+
+    The trace of an invocation is one and long, so it stands where the invocation starts.
     """
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line of a record."""
-        at = self.formatTime(record, "%H:%M:%S")
-        function = getattr(record, "function", None)
-        if function is not None:
-            request_id = getattr(record, "request_id", None) or "-"
-            return f"{at} {function} {request_id[:8]} {record.getMessage()}"
-        text = f"{at} {record.levelname} {record.name}: {record.getMessage()}"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+    where = f"{_time(record.time_ms)} {record.function or '-'} {record.request_id or '-'}"
+    text = indented(record.text)
+    if record.trace_id and record.stream == "platform" and text.startswith("START "):
+        text += f" Trace: {record.trace_id}"
+    return f"{where} {text}"
 
 
-def configure_logging() -> None:
-    """Send the log to stderr; only the command line does this, never the library."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LineFormatter())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("bellwire").setLevel(logging.INFO)
+def _time(time_ms: int) -> str:
+    return f"{_second(time_ms // 1000)}.{time_ms % 1000:03}"
+
+
+@lru_cache(maxsize=2)
+def _second(epoch_s: int) -> str:
+    return f"{datetime.fromtimestamp(epoch_s, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _has(record: Record, text: str) -> bool:
+    fields = (record.text, record.request_id, record.trace_id)
+    return any(text in field for field in fields if field is not None)
+
+
+def _key_of(function: str, names: dict[str, str]) -> str:
+    """Return the function's key, given that or the deployed name."""
+    if function in names:
+        return function
+    for key, name in names.items():
+        if name == function:
+            return key
+    raise typer.BadParameter(
+        f"there is no function {function!r}; there are: {', '.join(sorted(names))}"
+    )
+
+
+def _age_ms(age: str) -> int:
+    match = re.fullmatch(r"(\d{1,6})([smhd])", age)
+    if match is None:
+        raise typer.BadParameter(f"--since {age!r} is not of the form 30s, 5m, 2h or 1d")
+    return int(match[1]) * _UNITS_MS[match[2]]

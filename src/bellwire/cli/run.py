@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bellwire.cli.logs import configure_logging
+from bellwire.cli.log_format import configure_logging
 from bellwire.cli.options import DataDir
 from bellwire.settings import Settings
 

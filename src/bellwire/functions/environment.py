@@ -37,7 +37,7 @@ _PIPE_BYTES = 64 * 1024
 _PAUSE_S = 0.002
 
 UNHANDLED = "Unhandled"
-Stream = Literal["stdout", "stderr"]
+Stream = Literal["stdout", "stderr", "platform"]
 ChannelFactory = Callable[[], asyncio.Protocol]
 
 

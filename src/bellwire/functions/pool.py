@@ -65,12 +65,17 @@ _CLOCK_STEP_S = 0.001
 
 
 class LogLine(NamedTuple):
-    """One line of a function's output; `request_id` is None while its module is imported."""
+    """One entry of a function's log: of its own, or Lambda's (`platform`, see `reports`).
+
+    `request_id` is None while its module is imported. `text` may have several lines. `trace_id` is
+    the root of the trace, or the whole header.
+    """
 
     function: str
     request_id: str | None
     stream: Stream
     text: str
+    trace_id: str | None = None
 
 
 class Functions:
