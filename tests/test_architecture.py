@@ -67,6 +67,8 @@ SHELLS = {
     "functions/log_store.py",
     "functions/pool.py",
     "functions/environment.py",
+    "functions/fork_server.py",
+    "functions/forks.py",
     "functions/launcher.py",
     "functions/process.py",
     "functions/programs.py",

@@ -75,6 +75,9 @@ class Limits:
     [docs.aws.amazon.com/lambda/latest/api/API_Invoke.html]."""
     function_concurrency: int = 10
     """Execution environments of one function without reservedConcurrency. Ours: AWS shares 1000."""
+    environment_idle_s: float = 300.0
+    """How long an environment beyond the first, or beyond provisionedConcurrency, may have nothing
+    to do before it ends; at most twice as long. Ours: AWS does not say."""
     invocation_queue: int = 1000
     """Invocations of one function waiting for an environment; more answers 429. Ours."""
     init_timeout_s: float = 10.0

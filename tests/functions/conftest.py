@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from bellwire.definition.model import Function
+from bellwire.definition.model import Function, Logging
 from bellwire.errors import Place
 from bellwire.functions.pool import ChannelFactory, Functions, LogLine, Result, RuntimeSettings
 from bellwire.limits import Limits
@@ -26,12 +26,18 @@ from bellwire.limits import Limits
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
 
+OF_EVERY_INVOCATION = ("START ", "END ", "REPORT ", "INIT_REPORT ")
+
+
 class Harness:
     """A service's folder, what its functions wrote, and helpers to run them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.log: list[LogLine] = []
+        """All that was written, by Lambda itself too."""
         self.lines: list[LogLine] = []
+        """The same but for what is written of every invocation, and without trace ids."""
 
     def write(self, source: str, name: str = "h.py") -> None:
         """Write a module of the service."""
@@ -48,6 +54,9 @@ class Harness:
         timeout_s: float = 20.0,
         concurrency: int | None = None,
         environment: Mapping[str, str] | None = None,
+        memory_mb: int = 128,
+        provisioned: int = 0,
+        logging: Logging | None = None,
     ) -> Function:
         """A function whose handler is `h.{key}` unless said otherwise."""
         return Function(
@@ -56,10 +65,12 @@ class Harness:
             handler=handler or f"h.{key}",
             runtime=runtime,
             timeout_s=timeout_s,
-            memory_mb=128,
+            memory_mb=memory_mb,
             environment=environment or {},
             reserved_concurrency=concurrency,
             place=Place("serverless.yml", 1, 1),
+            provisioned_concurrency=provisioned,
+            logging=logging or Logging(),
         )
 
     @asynccontextmanager
@@ -85,7 +96,7 @@ class Harness:
             functions,
             runtime=runtime,
             limits=limits or Limits(),
-            log=self.lines.append,
+            log=self._take_line,
             channels=channels,
         )
         await pools.start()
@@ -93,7 +104,15 @@ class Harness:
             yield pools
         finally:
             await pools.stop(grace_s=grace_s)
+            deadline = time.monotonic() + 1.0  # what was killed takes a moment to be gone
+            while self.processes() and time.monotonic() < deadline:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
             assert self.processes() == []
+
+    def _take_line(self, line: LogLine) -> None:
+        self.log.append(line)
+        if not line.text.startswith(OF_EVERY_INVOCATION):
+            self.lines.append(line._replace(trace_id=None))
 
     def environment(self) -> dict[str, str]:
         """Variables of a node on a machine without AWS configuration."""
@@ -117,20 +136,46 @@ class Harness:
         return json.loads(result.payload)
 
     def texts(self, request_id: str | None) -> list[str]:
-        """The lines of one invocation."""
+        """The lines that one invocation wrote."""
         return [line.text for line in self.lines if line.request_id == request_id]
 
+    def platform(self, request_id: str | None) -> list[str]:
+        """What Lambda itself says of one invocation."""
+        return [
+            line.text
+            for line in self.log
+            if line.request_id == request_id and line.text.startswith(OF_EVERY_INVOCATION)
+        ]
+
     def processes(self) -> list[int]:
-        """The workers of this service, and children they left in their sessions."""
-        found = []
+        """The processes of this service: what names its folder or is in it, but for this one."""
+        folder, found = str(self.folder), []
         for entry in Path("/proc").iterdir():
             try:
                 command = (entry / "cmdline").read_bytes()
+                directory = os.readlink(entry / "cwd")
             except (OSError, ValueError):
                 continue
-            if entry.name.isdigit() and str(self.folder).encode() in command:
+            is_there = folder.encode() in command or directory.startswith(folder)
+            if entry.name.isdigit() and is_there and int(entry.name) != os.getpid():
                 found.append(int(entry.name))
         return found
+
+    def workers(self) -> list[int]:
+        """The processes of this service, but for fork servers."""
+        return [pid for pid in self.processes() if not self._is_fork_server(pid)]
+
+    def fork_servers(self) -> list[int]:
+        """The processes that workers are forked from."""
+        return [pid for pid in self.processes() if self._is_fork_server(pid)]
+
+    def _is_fork_server(self, pid: int) -> bool:
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:  # it ended meanwhile
+            return False
+        return b"fork_server.py" in command and parent == os.getpid()
 
     async def wait_gone(self, pid: int, within_s: float = 5.0) -> None:
         """Wait until a process has ended."""

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwire.functions import frames
-from bellwire.functions.frames import Decoder, FrameError, decode_invoke, encode, encode_invoke
+from bellwire.functions.frames import (
+    Call,
+    Decoder,
+    FrameError,
+    decode_call,
+    decode_outcome,
+    encode,
+    encode_call,
+    encode_outcome,
+)
 
 
 STREAM = encode(frames.STDOUT, b"a\n") + encode(frames.READY, b"") + encode(frames.RESULT, b"{}")
@@ -46,7 +55,7 @@ def test_frames_survive_any_division_of_their_bytes(payloads: list[bytes], cuts:
     assert found == [(frames.STDERR, payload) for payload in payloads]
 
 
-@pytest.mark.parametrize("kind", [0, 8, 255])
+@pytest.mark.parametrize("kind", [0, 9, 255])
 def test_an_unknown_kind_is_refused(kind: int) -> None:
     with pytest.raises(FrameError, match=f"no frame of kind {kind}"):
         Decoder(10).feed(encode(kind, b""))
@@ -62,8 +71,19 @@ def test_text_written_to_the_socket_is_no_frame() -> None:
         Decoder(1_000_000).feed(b"hello, world\n")
 
 
-def test_an_invocation_carries_id_deadline_and_event() -> None:
-    frame = encode_invoke("réq-1", 1_700_000_000_123, b'{"a":1}')
-    ((kind, payload),) = Decoder(100).feed(frame)
+def test_an_invocation_carries_all_that_belongs_to_it() -> None:
+    call = Call("réq-1", 1_700_000_000, 1_700_000_006_123, b'{"client":{}}', b'{"a":1}')
+    ((kind, payload),) = Decoder(100).feed(encode_call(call))
     assert kind == frames.INVOKE
-    assert decode_invoke(payload) == ("réq-1", 1_700_000_000_123, b'{"a":1}')
+    assert decode_call(payload) == call
+
+
+def test_an_outcome_carries_the_memory_used() -> None:
+    ((kind, payload),) = Decoder(100).feed(encode_outcome(frames.RESULT, 14_000, b"null"))
+    assert kind == frames.RESULT
+    assert decode_outcome(payload) == (14_000, b"null")
+
+
+def test_an_outcome_without_its_memory_is_none() -> None:
+    with pytest.raises(FrameError, match="without its memory"):
+        decode_outcome(b"abc")

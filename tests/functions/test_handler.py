@@ -8,7 +8,6 @@ import pytest
 
 from bellwire.functions.handler import (
     HandlerFault,
-    format_report,
     format_trace,
     load_handler,
 )
@@ -108,10 +107,3 @@ def test_a_trace_begins_with_the_handler(folder: Path) -> None:
     assert len(whole) == 2
     assert only == trace
     assert sys.exc_info() == (None, None, None)
-
-
-def test_the_report_of_a_failure() -> None:
-    assert format_report("ValueError", "no", ["  File 'h'\n    f()\n"]) == (
-        "[ERROR] ValueError: no\nTraceback (most recent call last):\n  File 'h'\n    f()\n"
-    )
-    assert format_report("Runtime.MarshalError", "", []) == "[ERROR] Runtime.MarshalError\n"

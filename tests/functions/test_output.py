@@ -1,15 +1,9 @@
 from __future__ import annotations
 
-import logging
-import time
-
-import pytest
-
 from bellwire.functions.output import (
     WRITE_COST_BYTES,
     Budget,
     Console,
-    LambdaLogHandler,
     Lines,
     Sink,
 )
@@ -144,32 +138,3 @@ def test_a_closed_console_settles_in_silence() -> None:
     receiver.console.close()
     receiver.console.settle()
     assert receiver.sent == []
-
-
-@pytest.fixture
-def logger() -> logging.Logger:
-    logger = logging.Logger("under test")
-    logger.setLevel(logging.INFO)
-    return logger
-
-
-def test_records_have_the_format_of_lambda(logger: logging.Logger) -> None:
-    receiver = Receiver()
-    handler = LambdaLogHandler(receiver.console)
-    assert handler.formatter is not None
-    handler.formatter.converter = time.gmtime
-    handler.request_id = "id-1"
-    record = logger.makeRecord("x", logging.WARNING, "h.py", 1, "%s warms", ("pump",), None)
-    record.created, record.msecs = 1_700_000_000.0, 7.0
-    handler.handle(record)
-    assert receiver.sent == [b"[WARNING]\t2023-11-14T22:13:20.007Z\tid-1\tpump warms\n"]
-
-
-def test_a_record_that_cannot_be_formatted_is_reported(
-    logger: logging.Logger, capsys: pytest.CaptureFixture[str]
-) -> None:
-    receiver = Receiver()
-    logger.addHandler(LambdaLogHandler(receiver.console))
-    logger.info("%d", "no number")
-    assert receiver.sent == []
-    assert "--- Logging error ---" in capsys.readouterr().err

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tests.functions.conftest import Harness
 
 ID = "6c14aac6-b810-49ce-9c6c-50104412d524"
-TURN = Turn(ID, 1_700_000_000_000, "arn:aws:lambda:eu-west-1:1:function:f", "Root=1-2-3", b'"e"')
+ARN = "arn:aws:lambda:eu-west-1:1:function:f"
+TURN = Turn(ID, 1_700_000_000_000, ARN, "Root=1-2-3", b'{"custom":{}}', b'"e"')
 BODY_BYTES = 1000
 
 
@@ -87,6 +88,7 @@ def test_each_request_has_its_answer() -> None:
                 "Lambda-Runtime-Deadline-Ms": "1700000000000",
                 "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:1:function:f",
                 "Lambda-Runtime-Trace-Id": "Root=1-2-3",
+                "Lambda-Runtime-Client-Context": '{"custom":{}}',
             }
             for path in (f"/invocation/{ID}/response", f"/invocation/{ID}/error", "/init/error"):
                 status, _, body = await send("POST", path, path.encode())
@@ -256,7 +258,7 @@ time.sleep(60)
 
 async def _processes_end(harness: Harness, pools: Functions) -> bool:
     async with asyncio.timeout(5):
-        while harness.processes():  # noqa: ASYNC110
+        while harness.workers():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     return pools.statistics()["f"].init_failures == 2
 
@@ -268,7 +270,7 @@ def test_a_child_that_holds_the_socket_does_not_hide_the_end(harness: Harness) -
 import subprocess
 _, headers, event = send("GET", "invocation/next")
 own = f"invocation/{headers['Lambda-Runtime-Aws-Request-Id']}/"
-subprocess.Popen(["sleep", "3"], close_fds=False, start_new_session=True)
+subprocess.Popen(["sleep", "3"], close_fds=False, start_new_session=True, cwd="/")
 send("POST", own + "response", event)
 api.request("GET", prefix + "invocation/next")
 import time

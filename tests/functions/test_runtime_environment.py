@@ -730,7 +730,7 @@ asyncio.run(main())
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
         assert await process.wait() == -9
         deadline = time.monotonic() + 5
-        while harness.processes():
+        while harness.workers():
             assert time.monotonic() < deadline
             await asyncio.sleep(0.02)
 
@@ -754,7 +754,7 @@ def test_under_kills_each_invocation_has_one_outcome(harness: Harness, run: Run,
         future = pools.invoke("f", b"%d" % number, request_id=ID)
         answers[number].append(await asyncio.wait_for(future, timeout=60))
         if number % 40 == 39:
-            os.kill(chance.choice(harness.processes()), signal.SIGKILL)
+            os.kill(chance.choice(harness.workers()), signal.SIGKILL)
 
     async def main() -> None:
         for given in answers.values():

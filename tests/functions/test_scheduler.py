@@ -208,3 +208,59 @@ def test_a_queue_can_be_emptied() -> None:
         scheduler.submit(invocation, 0.0)
     assert scheduler.drain() == [2, 3]
     assert figures(scheduler) == (0, 0, 1, 0)
+
+
+def test_as_many_as_are_kept_start_before_anybody_asks() -> None:
+    scheduler: Scheduler[str, int] = Scheduler(limit=4, queue_limit=10, kept=3)
+    assert scheduler.starts(0.0) == 3
+    for name in "abc":
+        scheduler.ready(name)
+    assert scheduler.next_start_at is None
+    scheduler.submit(1, 0.0)
+    scheduler.lost_busy()
+    assert scheduler.starts(0.0) == 1
+
+
+def test_no_more_are_kept_than_may_be() -> None:
+    scheduler: Scheduler[str, int] = Scheduler(limit=2, queue_limit=10, kept=5)
+    assert scheduler.starts(0.0) == 2
+
+
+def test_after_a_failed_start_the_kept_ones_wait_for_an_invocation() -> None:
+    scheduler: Scheduler[str, int] = Scheduler(limit=4, queue_limit=10, kept=2)
+    assert scheduler.starts(0.0) == 2
+    scheduler.init_failed(0.0)
+    scheduler.init_failed(0.0)
+    assert scheduler.next_start_at is None
+    scheduler.submit(1, 1.0)
+    assert scheduler.starts(1.0) == 2
+
+
+def test_those_go_that_had_nothing_to_do() -> None:
+    scheduler = make(ready="abcd")
+    assert scheduler.surplus() == []  # they are new
+    for _ in range(3):
+        assert scheduler.submit(1, 0.0) == "d"
+        scheduler.release("d")
+    assert scheduler.surplus() == ["a", "b", "c"]
+    assert scheduler.surplus() == []  # the last one is kept
+    assert scheduler.idle == ["d"]
+
+
+def test_those_that_ran_at_the_same_time_stay() -> None:
+    scheduler = make(ready="abcd")
+    scheduler.surplus()
+    for number in range(3):
+        scheduler.submit(number, 0.0)
+    for name in "bcd":
+        scheduler.release(name)
+    assert scheduler.surplus() == ["a"]
+    assert len(scheduler.surplus()) == 2
+    assert len(scheduler.idle) == 1
+
+
+def test_one_that_was_lost_is_not_surplus() -> None:
+    scheduler = make(ready="abc")
+    scheduler.surplus()
+    scheduler.lost_idle("a", 0.0, was_used=True)
+    assert scheduler.surplus() == ["b"]

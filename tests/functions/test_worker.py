@@ -9,15 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bellwire.functions import frames
+from bellwire.functions.fork_server import FORK
+from bellwire.functions.forks import FORK_SERVER_FILE
 from bellwire.functions.frames import Decoder, Frame
 from bellwire.functions.launch import Launch
-from bellwire.functions.python_environment import WORKER_FILE
 
 
 if TYPE_CHECKING:
@@ -35,44 +37,69 @@ ENVIRONMENT = {
 
 
 class Worker:
-    """A worker process and the node's end of its socket."""
+    """A worker, forked by a fork server of its own, and the node's end of its socket."""
 
     def __init__(self, folder: Path, *, parent_pid: int) -> None:
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(10)
         self._decoder = Decoder(10_000_000)
         self._frames: list[Frame] = []
+        self._server, server_theirs = socket.socketpair()
+        self._server.settimeout(10)
+        self._told = self._server.makefile("r")
+        self._output, output = os.pipe()
+        with theirs, server_theirs, open(os.devnull) as null:
+            number = str(server_theirs.fileno())
+            self.process = subprocess.Popen(
+                [sys.executable, str(FORK_SERVER_FILE), number, str(parent_pid)],
+                pass_fds=[server_theirs.fileno()],
+            )
+            descriptors = [theirs.fileno(), null.fileno(), output, output]
+            socket.send_fds(self._server, [FORK], descriptors)
+        os.close(output)
         launch = Launch(
+            function="f",
             handler="h.f",
             directory=str(folder),
             function_arn="arn",
-            control_fd=theirs.fileno(),
-            channel_fds=(),
-            parent_pid=parent_pid,
+            variables=ENVIRONMENT,
+            channel_names=(),
             response_bytes=1000,
             log_bytes_per_s=1_000_000,
+            is_debug=False,
         )
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", str(WORKER_FILE), launch.encode()],
-                env=ENVIRONMENT,
-                pass_fds=[theirs.fileno()],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
+        with suppress(ConnectionError):
+            self._socket.sendall(frames.encode(frames.LAUNCH, launch.encode()))
+
+    def told(self) -> str:
+        """Return the next thing that the fork server says; empty at its end."""
+        try:
+            return self._told.readline()
+        except ConnectionResetError:  # it ended without having read what it was sent
+            return ""
+
+    def output(self) -> bytes:
+        """Return what was written to descriptors 1 and 2, once the worker has ended."""
+        with open(self._output, "rb", closefd=False) as file:
+            return file.read()
 
     def read(self) -> Frame | None:
-        """Return the next frame; None at the end."""
+        """Return the next frame, without the memory in it; None at the end."""
         while not self._frames:
             data = self._socket.recv(65536)
             if not data:
                 return None
             self._frames += self._decoder.feed(data)
-        return self._frames.pop(0)
+        kind, payload = self._frames.pop(0)
+        if kind in (frames.READY, frames.FAULT, frames.RESULT, frames.ERROR):
+            memory_kib, payload = frames.decode_outcome(payload)
+            assert 5_000 < memory_kib < 100_000
+        return kind, payload
 
     def invoke(self, event: object) -> list[Frame]:
         """Return the frames of one invocation."""
-        frame = frames.encode_invoke("id-1", 0, json.dumps(event).encode())
+        call = frames.Call("id-1", 1_700_000_000, 0, b"", json.dumps(event).encode())
+        frame = frames.encode_call(call)
         for byte in frame[:12]:  # frames arrive in any pieces
             self._socket.sendall(bytes([byte]))
             time.sleep(0.0005)
@@ -92,9 +119,9 @@ class Worker:
         """Kill the worker and close what leads to it."""
         self.process.kill()
         self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        self._socket.close()
+        os.close(self._output)
+        for each in (self._told, self._server, self._socket):
+            each.close()
 
 
 @pytest.fixture
@@ -135,9 +162,9 @@ def test_the_life_of_a_worker(harness: Harness, start: Callable[..., Worker]) ->
     worker.finish()
     assert worker.read() == (frames.STDOUT, b"leaving\n")
     assert worker.read() is None
-    assert worker.process.wait(timeout=5) == 0
-    assert worker.process.stdout is not None
-    assert worker.process.stdout.read() == b""
+    assert worker.output() == b""
+    pid = int(worker.told().removeprefix("+"))
+    assert worker.told() == f"-{pid} 0\n"
 
 
 def test_a_worker_that_cannot_import_says_why_and_exits(
@@ -148,7 +175,7 @@ def test_a_worker_that_cannot_import_says_why_and_exits(
     assert worker.read() == (
         frames.STDERR,
         b"[ERROR] Runtime.ImportModuleError: Unable to import module 'h': "
-        b"No module named 'no_such_library'\n",
+        b"No module named 'no_such_library'\rTraceback (most recent call last):\n",
     )
     kind, document = worker.read() or (0, b"")
     assert (kind, json.loads(document)) == (
@@ -161,15 +188,16 @@ def test_a_worker_that_cannot_import_says_why_and_exits(
         },
     )
     assert worker.read() is None
-    assert worker.process.wait(timeout=5) == 1
+    assert worker.told()[:1] == "+"
+    assert worker.told().split()[1:] == ["1"]
 
 
-def test_a_worker_whose_parent_has_gone_does_not_start(
+def test_a_fork_server_whose_parent_has_gone_does_not_start(
     harness: Harness, start: Callable[..., Worker]
 ) -> None:
     harness.write("def f(event, context):\n    pass\n")
     worker = start(parent_pid=1)
-    assert worker.read() is None
+    assert worker.told() == ""
     assert worker.process.wait(timeout=5) == 1
 
 
@@ -181,7 +209,7 @@ def test_a_worker_imports_little(harness: Harness, start: Callable[..., Worker])
 
         def f(event, context):
             slow = {"asyncio", "botocore", "dataclasses", "decimal", "inspect", "orjson",
-                    "pathlib", "socket", "typing", "urllib", "yaml"}
+                    "pathlib", "urllib", "yaml"}
             return sorted(slow & loaded)
         """
     )

@@ -103,10 +103,18 @@ class LambdaContext:
         return f"LambdaContext([{','.join(f'{name}={getattr(self, name)}' for name in names)}])"
 
 
+def trace_id(request_id: str, epoch_s: int) -> str:
+    """Return the X-Ray trace id of an invocation, made from its request id.
+
+    docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids
+    """
+    return f"1-{epoch_s:08x}-{request_id.replace('-', '').rjust(32, '0')[8:32]}"
+
+
 def trace_header(request_id: str, epoch_s: int) -> str:
-    """Return the value of `_X_AMZN_TRACE_ID`, made from the request id: not sampled.
+    """Return the value of `_X_AMZN_TRACE_ID`: not sampled.
 
     docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
     """
-    digits = request_id.replace("-", "").rjust(32, "0")
-    return f"Root=1-{epoch_s:08x}-{digits[8:32]};Parent={digits[:16]};Sampled=0"
+    parent = request_id.replace("-", "").rjust(32, "0")[:16]
+    return f"Root={trace_id(request_id, epoch_s)};Parent={parent};Sampled=0"

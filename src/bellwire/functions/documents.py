@@ -98,6 +98,15 @@ def response_too_large(response_bytes: int) -> bytes:
     )
 
 
+def error_type(document: bytes) -> str | None:
+    """Return the `errorType` of an error document; None where it has none."""
+    try:
+        value = json.loads(document)["errorType"]
+    except (ValueError, KeyError, TypeError, RecursionError):  # a runtime may send anything
+        return None
+    return value if isinstance(value, str) else None
+
+
 def api_error(error_type: str, message: str) -> bytes:
     """Return what the Runtime API answers to a request that it refuses.
 

@@ -1,7 +1,7 @@
 """One execution environment: a process that runs a function, and its output.
 
     STARTING ──ready──▶ IDLE ──run──▶ BUSY ──result, error──▶ IDLE
-        └───────────────┴── fault, end of the process, deadline ──▶ GONE
+        └───────────────┴── fault, end of the process, deadline, memory ──▶ GONE
 
 How events and results travel is for each kind: `python_environment` (our own worker),
 `runtime_environment` (the Runtime API). What is written to the descriptors 1 and 2 comes through
@@ -22,22 +22,30 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum, auto
-from typing import Literal, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from bellwire.functions import documents
+from bellwire.functions.context import trace_id
+from bellwire.functions.log_line import Source
 from bellwire.functions.output import Budget, Lines
-from bellwire.functions.process import Process
+from bellwire.functions.process import EXIT_S, Process, Stream, resident_bytes, wait_exit
+from bellwire.functions.reports import (
+    InitializationType,
+    InitReport,
+    PlatformLog,
+    Report,
+    Status,
+)
+from bellwire.functions.statistics import Loss
 
 
-EXIT_S = 1.0
-"""How long a process that was told to exit may take before SIGTERM, and then before SIGKILL."""
 DYING_S = 0.2
 """How long a process that closed its socket unasked may take to end, before SIGKILL."""
 _PIPE_BYTES = 64 * 1024
 _PAUSE_S = 0.002
+_MB = 1024 * 1024
 
 UNHANDLED = "Unhandled"
-Stream = Literal["stdout", "stderr", "platform"]
 ChannelFactory = Callable[[], asyncio.Protocol]
 
 
@@ -55,15 +63,27 @@ class Result(NamedTuple):
 
 
 class Invocation(NamedTuple):
-    """One event for one function, and who waits for its result."""
+    """One event for one function, and who waits for its result.
+
+    `client_context` is JSON, or empty.
+    """
 
     request_id: str
     event: bytes
     future: asyncio.Future[Result]
+    client_context: bytes = b""
 
 
-Failure = Callable[[str], Result]
-"""Why an environment did not start: gives the result of an invocation, by its request id."""
+class Failure(NamedTuple):
+    """Why an environment ended: makes the result of an invocation, by its request id.
+
+    `error_type` is what the platform's log says, which for want of memory is not what the caller
+    is told.
+    """
+
+    result: Callable[[str], Result]
+    status: Status
+    error_type: str
 
 
 class State(Enum):
@@ -90,24 +110,30 @@ class Owner(Protocol):
     def lost(self, environment: Environment, was: State) -> None:
         """The environment ended while idle or busy."""
 
-    def write_line(self, request_id: str | None, stream: Stream, text: str) -> None:
-        """A line of output."""
+    def write_line(
+        self, request_id: str | None, stream: Source, text: str, trace_id: str | None
+    ) -> None:
+        """A line of output, or of the platform."""
 
 
-class EnvironmentLimits(NamedTuple):
-    """The bounds of one environment: seconds and bytes."""
+class EnvironmentSettings(NamedTuple):
+    """What all environments of one function have in common: seconds, bytes, megabytes."""
 
     timeout_s: float
     init_timeout_s: float
     response_bytes: int
     log_line_bytes: int
     log_bytes_per_s: int
+    memory_mb: int
+    initialization: InitializationType
+    platform_log: PlatformLog
+    is_debug: bool = False
 
 
 class Kind(Protocol):
     """How the environments of one function are started."""
 
-    def start(self, variables: Mapping[str, str], owner: Owner) -> Environment:
+    async def start(self, variables: Mapping[str, str], owner: Owner) -> Environment:
         """Start a process with these variables, to be opened next; raises OSError."""
 
 
@@ -117,8 +143,6 @@ class Environment(asyncio.Protocol):
     __slots__ = (
         "_burial",
         "_is_open",
-        "_is_retiring",
-        "_limits",
         "_lines",
         "_loop",
         "_owner",
@@ -126,11 +150,18 @@ class Environment(asyncio.Protocol):
         "_poll",
         "_process",
         "_request_id",
+        "_settings",
+        "_started",
+        "_trace_id",
         "_transport",
         "deadline",
+        "duration_s",
         "ended",
-        "has_expired",
+        "init_s",
         "invocation",
+        "is_retiring",
+        "loss",
+        "peak_bytes",
         "state",
         "was_used",
     )
@@ -140,23 +171,30 @@ class Environment(asyncio.Protocol):
         process: Process,
         *,
         owner: Owner,
-        limits: EnvironmentLimits,
+        settings: EnvironmentSettings,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.state = State.STARTING
         self.invocation: Invocation | None = None
-        self.deadline = loop.time() + limits.init_timeout_s
-        self.was_used = False
-        self.has_expired = False
+        self.deadline = loop.time() + settings.init_timeout_s
+        self.was_used = self.is_retiring = False
+        self.loss = Loss.CRASH
+        """Why it ended, once it has."""
+        self.init_s = self.duration_s = 0.0
+        """How long its start took, and its last invocation."""
+        self.peak_bytes: int | None = None
+        """The most memory that the process was seen to use."""
         self.ended: asyncio.Future[None] = loop.create_future()
         """Done when the process is gone and all it left open is answered and closed."""
         self._process = process
         self._owner = owner
-        self._limits = limits
+        self._settings = settings
         self._loop = loop
         self._lines: dict[tuple[Stream, bool], Lines] = {}
         self._request_id: str | None = None
-        self._is_open = self._is_retiring = False
+        self._trace_id: str | None = None
+        self._started = time.perf_counter()  # the loop's own clock counts milliseconds
+        self._is_open = False
         self._burial: asyncio.Task[None] | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._poll = select.poll()
@@ -165,51 +203,64 @@ class Environment(asyncio.Protocol):
     @property
     def pid(self) -> int:
         """The id of the process."""
-        return self._process.popen.pid
+        return self._process.child.pid
 
     async def open(self) -> None:
         """Connect to the process; from here on the owner hears of it."""
-        loop = self._loop
-        names: tuple[Stream, Stream] = ("stdout", "stderr")
-        for fd, stream in zip((self._process.stdout, self._process.stderr), names, strict=True):
-            pipe = _Pipe(fd, stream, Budget(self._limits.log_bytes_per_s))
+        loop, platform = self._loop, self._settings.platform_log
+        self._write_platform(platform.init_start(self._settings.initialization, _now_ms()))
+        for stream, fd in self._process.outputs.items():
+            pipe = _Pipe(fd, stream, Budget(self._settings.log_bytes_per_s))
             self._pipes[fd] = pipe
             self._poll.register(fd, select.POLLIN)
             loop.add_reader(fd, self._read_pipe, pipe)
         await loop.create_unix_connection(lambda: self, sock=self._process.control)
         self._is_open = True
-        if self._is_retiring:  # not before: uvloop would leave the socket open
+        if self.is_retiring:  # not before: uvloop would leave the socket open
             self.retire()
 
     # What the owner asks
 
     def run(self, invocation: Invocation) -> None:
         """Start an invocation; the environment must be idle, or just free."""
-        timeout_s = self._limits.timeout_s
+        now, timeout_s = time.time(), self._settings.timeout_s
+        request_id, started_s = invocation.request_id, int(now)
         self.state = State.BUSY
-        self.was_used = True
         self.invocation = invocation
-        self._request_id = invocation.request_id
         self.deadline = self._loop.time() + timeout_s
-        self._send(invocation, int((time.time() + timeout_s) * 1000))
+        self._request_id = request_id
+        self._trace_id = trace_id(request_id, started_s)
+        lines = self._settings.platform_log.start(request_id, self._trace_id, int(now * 1000))
+        self._write_platform(lines)
+        self._started = time.perf_counter()
+        self._send(invocation, started_s, int((now + timeout_s) * 1000))
 
     def expire(self) -> None:
         """End the process because its deadline has passed, and answer as Lambda does."""
-        self.has_expired = True
+        self.loss = Loss.TIMEOUT
         was_starting = self.state is State.STARTING
-        limit_s = self._limits.init_timeout_s if was_starting else self._limits.timeout_s
+        settings = self._settings
+        limit_s = settings.init_timeout_s if was_starting else settings.timeout_s
         self._empty_pipes()
         what = documents.describe_timeout(limit_s)
         self._note(f"{_timestamp()} {self._request_id or 'INIT'} {what}")
 
-        def failure(request_id: str) -> Result:
+        def result(request_id: str) -> Result:
             return Result(documents.timeout_error(request_id, limit_s), UNHANDLED, True)
 
-        self._give_up(failure)
+        self._give_up(Failure(result, "timeout", "Sandbox.Timedout"))
+
+    def check_memory(self) -> bool:
+        """Kill a process that uses more than it may; tell whether it did."""
+        self._see_memory(resident_bytes(self.pid))
+        if not self._has_too_much:
+            return False
+        self._exhaust()
+        return True
 
     def retire(self) -> None:
         """Tell the process to exit, by closing its socket; then it is terminated, then killed."""
-        self._is_retiring = True
+        self.is_retiring = True
         if self._transport is not None and self._is_open:
             self._transport.close()
 
@@ -226,8 +277,8 @@ class Environment(asyncio.Protocol):
 
     # What each kind adds
 
-    def _send(self, invocation: Invocation, deadline_ms: int) -> None:
-        """Hand an invocation to the process; the deadline is in epoch milliseconds."""
+    def _send(self, invocation: Invocation, started_s: int, deadline_ms: int) -> None:
+        """Hand an invocation to the process; times are epoch seconds and milliseconds."""
         raise NotImplementedError
 
     async def _close(self) -> None:
@@ -237,24 +288,82 @@ class Environment(asyncio.Protocol):
 
     def _become_ready(self) -> None:
         self._settle()
+        self.init_s = time.perf_counter() - self._started
+        self._report_init("success", None)
         self.state = State.IDLE
         self.deadline = float("inf")
         self._owner.ready(self)
 
     def _answer(self, result: Result) -> None:
         """Give the invocation that runs its result, after all output written before."""
-        invocation = self.invocation
-        assert invocation is not None
         self._settle()
-        self.invocation = None
-        if not invocation.future.done():
-            invocation.future.set_result(result)
+        if result.error is None:
+            self._conclude_invocation(result, "success", None)
+        else:
+            self._conclude_invocation(result, "error", documents.error_type(result.payload))
 
     def _become_idle(self, result: Result) -> None:
         """Be free again; `result` is what the last invocation came to."""
         self.state = State.IDLE
+        self.was_used = True
         self.deadline = float("inf")
         self._owner.completed(self, result)
+
+    def _conclude_invocation(self, result: Result, status: Status, error_type: str | None) -> None:
+        invocation, settings = self.invocation, self._settings
+        assert invocation is not None
+        self.invocation = None
+        duration_s = time.perf_counter() - self._started
+        if status == "timeout":
+            duration_s = settings.timeout_s
+        self.duration_s = duration_s
+        says_init = not self.was_used and settings.initialization == "on-demand"
+        report = Report(
+            invocation.request_id,
+            duration_s,
+            self.init_s if says_init else None,
+            self.peak_bytes,
+            settings.memory_mb,
+            status,
+            error_type,
+            self._trace_id,
+        )
+        self._write_platform(settings.platform_log.end(report, _now_ms()))
+        if not invocation.future.done():
+            invocation.future.set_result(result)
+
+    def _report_init(self, status: Status, error_type: str | None) -> None:
+        kind = self._settings.initialization
+        report = InitReport(self.init_s, "init", kind, status, error_type)
+        self._write_platform(self._settings.platform_log.init(report, _now_ms()))
+
+    # Memory
+
+    def _see_memory(self, used_bytes: int | None) -> None:
+        if used_bytes is not None and (self.peak_bytes is None or used_bytes > self.peak_bytes):
+            self.peak_bytes = used_bytes
+
+    @property
+    def _has_too_much(self) -> bool:
+        return (self.peak_bytes or 0) > self._settings.memory_mb * _MB
+
+    def _exhaust(self) -> None:
+        """End the process because it used more memory than the function has."""
+        self.loss = Loss.OUT_OF_MEMORY
+        status = -signal.SIGKILL
+        self._empty_pipes()
+        self._note(
+            f"[bellwire] {-(-(self.peak_bytes or 0) // _MB)} MB of memory used: more than the "
+            f"{self._settings.memory_mb} MB of memorySize"
+        )
+        self._note_exit(status)
+
+        def result(request_id: str) -> Result:
+            return Result(documents.exit_error(request_id, status), UNHANDLED, False)
+
+        self._give_up(Failure(result, "error", "Runtime.OutOfMemory"))
+
+    # The way out
 
     def _give_up(self, failure: Failure) -> None:
         """Answer, and kill what is left of the process."""
@@ -268,18 +377,20 @@ class Environment(asyncio.Protocol):
             self._transport.abort()
 
     def _leave(self, failure: Failure | None) -> None:
-        was, invocation = self.state, self.invocation
+        was = self.state
         self.state = State.GONE
         self.deadline = float("inf")
         if was is State.STARTING:
             assert failure is not None
+            self.init_s = time.perf_counter() - self._started
+            self._report_init(failure.status, failure.error_type)
             self._owner.init_failed(self, failure)
         elif was is not State.GONE:
+            self.duration_s = time.perf_counter() - self._started
             self._owner.lost(self, was)
-        if invocation is not None and failure is not None:
-            self.invocation = None
-            if not invocation.future.done():
-                invocation.future.set_result(failure(invocation.request_id))
+        if self.invocation is not None and failure is not None:
+            result = failure.result(self.invocation.request_id)
+            self._conclude_invocation(result, failure.status, failure.error_type)
 
     # Output
 
@@ -297,18 +408,29 @@ class Environment(asyncio.Protocol):
         key = (stream, is_raw)
         lines = self._lines.get(key)
         if lines is None:
-            lines = self._lines[key] = Lines(self._limits.log_line_bytes)
+            lines = self._lines[key] = Lines(self._settings.log_line_bytes)
         for text in lines.feed(data):
-            self._owner.write_line(self._request_id, stream, text)
+            self._write_line(stream, text)
 
     def _finish_lines(self) -> None:
         for (stream, _), lines in self._lines.items():
             for text in lines.finish():
-                self._owner.write_line(self._request_id, stream, text)
+                self._write_line(stream, text)
 
     def _note(self, text: str) -> None:
         self._finish_lines()
-        self._owner.write_line(self._request_id, "stderr", text)
+        self._write_line("platform", text)
+
+    def _note_exit(self, status: int) -> None:
+        what = documents.describe_exit(status)
+        self._note(f"RequestId: {self._request_id or 'INIT'} Error: {what} Runtime.ExitError")
+
+    def _write_line(self, stream: Source, text: str) -> None:
+        self._owner.write_line(self._request_id, stream, text, self._trace_id)
+
+    def _write_platform(self, texts: tuple[str, ...]) -> None:
+        for text in texts:
+            self._owner.write_line(self._request_id, "platform", text, self._trace_id)
 
     def _read_pipe(self, pipe: _Pipe) -> None:
         try:
@@ -347,7 +469,7 @@ class Environment(asyncio.Protocol):
     def _tell_dropped(self, pipe: _Pipe) -> None:
         if pipe.budget.dropped:
             self._finish_lines()
-            self._owner.write_line(self._request_id, pipe.stream, pipe.budget.note())
+            self._write_line("platform", pipe.budget.note())
 
     def _close_pipe(self, pipe: _Pipe) -> None:
         if self._pipes.pop(pipe.fd, None) is not None:
@@ -370,30 +492,27 @@ class Environment(asyncio.Protocol):
         for pipe in tuple(self._pipes.values()):
             self._close_pipe(pipe)
         self._finish_lines()
-        if was is not State.GONE and not self._is_retiring:
-            what = documents.describe_exit(status)
-            self._note(f"RequestId: {self._request_id or 'INIT'} Error: {what} Runtime.ExitError")
+        if was is not State.GONE and not self.is_retiring:
+            self._note_exit(status)
         self._leave(
-            lambda request_id: Result(documents.exit_error(request_id, status), UNHANDLED, False)
+            Failure(
+                lambda request_id: Result(
+                    documents.exit_error(request_id, status), UNHANDLED, False
+                ),
+                "error",
+                "Runtime.ExitError",
+            )
         )
 
     async def _wait_end(self) -> int:
-        status = await self._wait_exit(EXIT_S if self._is_retiring else DYING_S)
-        if status is None and self._is_retiring:
+        child = self._process.child
+        status = await wait_exit(child, EXIT_S if self.is_retiring else DYING_S)
+        if status is None and self.is_retiring:
             self._signal(signal.SIGTERM)
-            status = await self._wait_exit(EXIT_S)
+            status = await wait_exit(child, EXIT_S)
         self._signal(signal.SIGKILL)
         while status is None:
-            status = await self._wait_exit(EXIT_S)
-        return status
-
-    async def _wait_exit(self, within_s: float) -> int | None:
-        # No watcher of children: those of asyncio and uvloop differ, and this is rare and short.
-        process, delay_s = self._process.popen, 0.0005
-        deadline = self._loop.time() + within_s
-        while (status := process.poll()) is None and self._loop.time() < deadline:
-            await asyncio.sleep(delay_s)
-            delay_s = min(2 * delay_s, 0.02)
+            status = await wait_exit(child, EXIT_S)
         return status
 
     def _signal(self, number: signal.Signals) -> None:
@@ -412,6 +531,10 @@ class _Pipe:
         self.stream = stream
         self.budget = budget
         self.is_paused = False
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _timestamp() -> str:

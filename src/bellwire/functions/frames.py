@@ -7,12 +7,14 @@ worker too: standard library only.
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 
 INVOKE = 1
-"""To the worker: deadline (epoch ms, 8 bytes), length of the request id (2), request id, event."""
+"""To the worker: a `Call`."""
 READY = 2
-"""From the worker: the handler's module is imported."""
+"""From the worker: the handler's module is imported. As each frame of this kind and of the next
+three it begins with the most memory that the process has used, in KiB (4 bytes)."""
 FAULT = 3
 """From the worker: the module could not be imported; an error document. The worker exits."""
 RESULT = 4
@@ -23,10 +25,13 @@ STDOUT = 6
 """From the worker: bytes written to `sys.stdout`, lines not yet cut."""
 STDERR = 7
 """From the worker: the same for `sys.stderr` and `logging`."""
+LAUNCH = 8
+"""To the worker, before all else: a `Launch` as JSON."""
 
 _HEADER = struct.Struct("<BI")
-_INVOKE_HEADER = struct.Struct("<BIQH")
-_INVOCATION = struct.Struct("<QH")
+_INVOKE_HEADER = struct.Struct("<BIQIHI")
+_CALL = struct.Struct("<QIHI")
+_MEMORY = struct.Struct("<I")
 _HEADER_BYTES = _HEADER.size
 _unpack_header = _HEADER.unpack_from
 
@@ -38,23 +43,57 @@ class FrameError(ValueError):
     """The bytes are no frame: whoever wrote them did not speak this protocol."""
 
 
+class Call(NamedTuple):
+    """One invocation: when it was started (epoch seconds), when it must end (epoch ms).
+
+    `client_context` is JSON, or empty.
+    """
+
+    request_id: str
+    started_s: int
+    deadline_ms: int
+    client_context: bytes
+    event: bytes
+
+
 def encode(kind: int, payload: bytes) -> bytes:
     """Return one frame."""
     return _HEADER.pack(kind, len(payload)) + payload
 
 
-def encode_invoke(request_id: str, deadline_ms: int, event: bytes) -> bytes:
-    """Return the frame that starts an invocation. `deadline_ms` is epoch milliseconds."""
+def encode_call(call: Call) -> bytes:
+    """Return the frame that starts an invocation."""
+    request_id, started_s, deadline_ms, context, event = call
     name = request_id.encode()
-    size = _INVOCATION.size + len(name) + len(event)
-    return _INVOKE_HEADER.pack(INVOKE, size, deadline_ms, len(name)) + name + event
+    size = _CALL.size + len(name) + len(context) + len(event)
+    head = _INVOKE_HEADER.pack(INVOKE, size, deadline_ms, started_s, len(name), len(context))
+    return b"".join((head, name, context, event))
 
 
-def decode_invoke(payload: bytes) -> tuple[str, int, bytes]:
-    """Return request id, deadline in epoch milliseconds, and event of an INVOKE frame."""
-    deadline_ms, length = _INVOCATION.unpack_from(payload)
-    start = _INVOCATION.size
-    return payload[start : start + length].decode(), deadline_ms, payload[start + length :]
+def decode_call(payload: bytes) -> Call:
+    """Return what an INVOKE frame holds."""
+    deadline_ms, started_s, name_bytes, context_bytes = _CALL.unpack_from(payload)
+    name_end = _CALL.size + name_bytes
+    context_end = name_end + context_bytes
+    return Call(
+        payload[_CALL.size : name_end].decode(),
+        started_s,
+        deadline_ms,
+        payload[name_end:context_end],
+        payload[context_end:],
+    )
+
+
+def encode_outcome(kind: int, memory_kib: int, document: bytes) -> bytes:
+    """Return a READY, FAULT, RESULT or ERROR frame."""
+    return _HEADER.pack(kind, _MEMORY.size + len(document)) + _MEMORY.pack(memory_kib) + document
+
+
+def decode_outcome(payload: bytes) -> tuple[int, bytes]:
+    """Return the memory in KiB and the document; raises FrameError."""
+    if len(payload) < _MEMORY.size:
+        raise FrameError("an outcome without its memory")
+    return _MEMORY.unpack_from(payload)[0], payload[_MEMORY.size :]
 
 
 class Decoder:
@@ -95,7 +134,7 @@ class Decoder:
 
     def _header(self, data: bytes | bytearray, start: int) -> tuple[int, int]:
         kind, size = _unpack_header(data, start)
-        if not INVOKE <= kind <= STDERR:
+        if not INVOKE <= kind <= LAUNCH:
             raise FrameError(f"there is no frame of kind {kind}")
         if size > self._limit:
             raise FrameError(f"a frame of {size} bytes, where {self._limit} are allowed")

@@ -78,9 +78,3 @@ def format_trace(trace: TracebackType | None, *, runtime_folder: str) -> list[st
     while len(frames) > 1 and frames[0].filename.startswith(runtime_folder):
         frames.pop(0)
     return traceback.format_list(frames)
-
-
-def format_report(error_type: str, message: str, trace: list[str]) -> str:
-    """Return the lines that a failure leaves in the function's log."""
-    head = f"[ERROR] {error_type}: {message}\n" if message else f"[ERROR] {error_type}\n"
-    return f"{head}Traceback (most recent call last):\n{''.join(trace)}" if trace else head

@@ -6,7 +6,6 @@ Used by the worker too: standard library only.
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Callable
 
 
@@ -164,30 +163,3 @@ class Console(io.TextIOWrapper):
         if not self.closed:  # by the handler
             self.flush()
             self._sink.tell_dropped()
-
-
-class LambdaLogHandler(logging.Handler):
-    """The handler that Lambda gives the root logger.
-
-    Every record passing it has `aws_request_id`, for formats that name it; the format it starts
-    with is that of docs.aws.amazon.com/lambda/latest/dg/python-logging.html.
-    """
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
-        self.request_id = ""
-        self.setFormatter(
-            logging.Formatter(
-                "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s",
-                "%Y-%m-%dT%H:%M:%S",
-            )
-        )
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a record; one that cannot be formatted is reported, as `logging` does."""
-        record.aws_request_id = self.request_id
-        try:
-            self._console.write_line(self.format(record))
-        except Exception:
-            self.handleError(record)

@@ -11,12 +11,10 @@ import asyncio
 import os
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from bellwire.definition.model import Function
 from bellwire.errors import (
@@ -29,14 +27,15 @@ from bellwire.functions.environment import (
     UNHANDLED,
     ChannelFactory,
     Environment,
-    EnvironmentLimits,
+    EnvironmentSettings,
     Failure,
     Invocation,
     Result,
     State,
-    Stream,
 )
 from bellwire.functions.kinds import Kinds
+from bellwire.functions.log_line import LogLine, Source
+from bellwire.functions.reports import PlatformLog
 from bellwire.functions.scheduler import Scheduler
 from bellwire.functions.statistics import FunctionStatistics, Recorder
 from bellwire.functions.variables import (
@@ -62,20 +61,11 @@ __all__ = [
 _NEVER = float("inf")
 _CLOCK_STEP_S = 0.001
 """Resolution of uvloop's clock: a timer may come this much early."""
-
-
-class LogLine(NamedTuple):
-    """One entry of a function's log: of its own, or Lambda's (`platform`, see `reports`).
-
-    `request_id` is None while its module is imported. `text` may have several lines. `trace_id` is
-    the root of the trace, or the whole header.
-    """
-
-    function: str
-    request_id: str | None
-    stream: Stream
-    text: str
-    trace_id: str | None = None
+_MEMORY_WATCH_S = 0.1
+"""How often the memory of what runs is looked at. A process that touches new memory as fast as it
+can takes some 2 GB a second, so it is stopped a few hundred MB late."""
+_DEBUG_S = 86_400.0
+"""Time for a function that somebody debugs."""
 
 
 class Functions:
@@ -100,7 +90,7 @@ class Functions:
         runtime = replace(runtime, directory=runtime.directory.absolute())
         node = os.environ if runtime.environment is None else runtime.environment
         home = Path(node.get("HOME", "~")).expanduser()
-        prepare = partial(
+        self._prepare = partial(
             make_variables,
             runtime=runtime,
             inherited=pick_inherited(node),
@@ -108,27 +98,30 @@ class Functions:
             runtime_folder=str(Path(__file__).parent),
         )
         self._runtime = runtime
+        self._limits = limits
         self._log = log
         self._kinds = Kinds(runtime, channels or {}, search_path=node.get("PATH"))
-        self._pools = {
-            function.key: _Pool(function, prepare(function), self._kinds, limits, log=log)
-            for function in functions
-        }
+        self._pools = {function.key: self._make_pool(function) for function in functions}
+        self._leaving: dict[_Pool, asyncio.Task[None]] = {}
+        """Pools that were swapped or dropped, and still run something."""
+        self._is_stopping = False
 
     async def start(self) -> None:
-        """Start one environment of each function; return when all are ready or have failed.
+        """Start the environments of each function that are kept; return when the first is ready.
 
         What fails is logged: a further environment is tried at the next invocation. Raises
         StartError where the Node.js of this machine does not run.
         """
-        for function, remark in await self._kinds.prepare():
-            self._log(LogLine(function, None, "stderr", remark))
+        await self._prepare_kinds()
         await asyncio.gather(*(pool.start() for pool in self._pools.values()))
 
-    def invoke(self, function: str, event: bytes, *, request_id: str) -> asyncio.Future[Result]:
+    def invoke(
+        self, function: str, event: bytes, *, request_id: str, client_context: bytes = b""
+    ) -> asyncio.Future[Result]:
         """Run a function, named as in serverless.yml, with an event that is JSON.
 
-        The future always gets a result: a failure of the function is one.
+        `client_context` is JSON on one line, or empty. The future always gets a result: a failure
+        of the function is one.
 
         Raises NotFoundError for an unknown function, PayloadTooLargeError, and
         TooManyRequestsError where as many wait as may, or where the node is stopping.
@@ -138,7 +131,36 @@ class Functions:
         if pool is None:
             arn = function_arn(function, self._runtime)
             raise NotFoundError(f"Function not found: {arn}")
-        return pool.invoke(event, request_id)
+        return pool.invoke(event, request_id, client_context)
+
+    async def swap(self, function: Function) -> bool:
+        """Run a function, as it is now, by new environments; a new function is added.
+
+        Once one of them is ready they take what comes and what waits; the old ones end what they
+        run, and go. False: the start failed, which the log tells. Then the old ones stay, and of
+        a function that is new a further environment is tried at its next invocation.
+
+        Raises UnsupportedFeatureError and StartError as the constructor does.
+        """
+        key = function.key
+        old = self._pools.get(key)
+        pool = self._make_pool(function, old)
+        await self._prepare_kinds()
+        is_ready = await pool.start()
+        if self._is_stopping or not (is_ready or old is None):
+            await pool.end()
+            return False
+        self._pools[key] = pool
+        if old is not None:
+            pool.take_over(old)
+            self._dismiss(old)
+        return is_ready
+
+    def drop(self, function: str) -> None:
+        """Forget a function: what runs and waits ends, nothing more is taken."""
+        pool = self._pools.pop(function, None)
+        if pool is not None:
+            self._dismiss(pool)
 
     def statistics(self) -> Mapping[str, FunctionStatistics]:
         """Return the figures of this moment, by function."""
@@ -149,13 +171,33 @@ class Functions:
 
         What has not ended by then gets an error as its result.
         """
-        pools = self._pools.values()
-        for pool in pools:
-            pool.close()
-        unanswered = [future for pool in pools for future in pool.unanswered()]
-        if unanswered:
-            await asyncio.wait(unanswered, timeout=grace_s)
-        await asyncio.gather(*(pool.end() for pool in pools))
+        self._is_stopping = True
+        pools = [*self._pools.values(), *self._leaving]
+        await asyncio.gather(*(pool.finish(grace_s) for pool in pools))
+        await asyncio.gather(*self._leaving.values())
+        await self._kinds.stop()
+
+    def _make_pool(self, function: Function, old: _Pool | None = None) -> _Pool:
+        recorder = None if old is None else old.recorder
+        return _Pool(
+            function,
+            self._prepare(function),
+            self._kinds,
+            self._limits,
+            arn=function_arn(function.name, self._runtime),
+            log=self._log,
+            recorder=recorder,
+            is_debug=function.key == self._runtime.debug,
+        )
+
+    async def _prepare_kinds(self) -> None:
+        for function, remark in await self._kinds.prepare():
+            self._log(LogLine(function, None, "stderr", remark))
+
+    def _dismiss(self, pool: _Pool) -> None:
+        task = asyncio.get_running_loop().create_task(pool.finish(None))
+        self._leaving[pool] = task
+        task.add_done_callback(lambda _: self._leaving.pop(pool))
 
 
 class _Pool:
@@ -168,24 +210,30 @@ class _Pool:
         kinds: Kinds,
         limits: Limits,
         *,
+        arn: str,
         log: Callable[[LogLine], None],
+        recorder: Recorder | None,
+        is_debug: bool,
     ) -> None:
-        concurrency = function.reserved_concurrency
+        self.recorder = recorder or Recorder(
+            provisioned_concurrency=function.provisioned_concurrency
+        )
         self._function = function
         self._variables = variables
         self._log = log
         self._payload_bytes = limits.payload_bytes
-        self._limits = EnvironmentLimits(
-            timeout_s=function.timeout_s,
-            init_timeout_s=limits.init_timeout_s,
-            response_bytes=limits.payload_bytes + documents.RESPONSE_OVERHEAD_BYTES,
-            log_line_bytes=limits.log_line_bytes,
-            log_bytes_per_s=limits.log_bytes_per_s,
-        )
-        self._kind = kinds.of(function, self._limits)
+        self._idle_s = limits.environment_idle_s
+        settings = _settings(function, limits, arn=arn, is_debug=is_debug)
+        self._kind = kinds.of(function, settings)
+        concurrency = function.reserved_concurrency
         self._scheduler: Scheduler[Environment, Invocation] = Scheduler(
-            limit=limits.function_concurrency if concurrency is None else concurrency,
+            limit=1
+            if is_debug
+            else limits.function_concurrency
+            if concurrency is None
+            else concurrency,
             queue_limit=limits.invocation_queue,
+            kept=max(1, function.provisioned_concurrency),
         )
         self._environments: set[Environment] = set()
         self._unburied: set[asyncio.Future[None]] = set()
@@ -193,22 +241,26 @@ class _Pool:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = _NEVER
         self._growth: asyncio.TimerHandle | None = None
-        self._first: asyncio.Future[None] | None = None
+        self._shrinking: asyncio.TimerHandle | None = None
+        self._memory_watch: asyncio.TimerHandle | None = None
+        self._first: asyncio.Future[bool] | None = None
         self._is_closed = self._has_ended = False
-        self._counts: Counter[str] = Counter()
-        self._invocations = self._errors = 0
 
     # For Functions
 
-    async def start(self) -> None:
-        """Start the first environment and wait until it is ready or has failed."""
+    async def start(self) -> bool:
+        """Start what is kept, and wait for the first: False where that failed."""
         self._loop = asyncio.get_running_loop()
-        if self._scheduler.limit and not self._is_closed:
-            self._first = self._loop.create_future()
-            self._grow()
-            await self._first
+        if not self._scheduler.limit or self._is_closed:
+            return True
+        self._first = self._loop.create_future()
+        self._shrinking = self._loop.call_later(self._idle_s, self._shrink)
+        self._grow()
+        return await self._first
 
-    def invoke(self, event: bytes, request_id: str) -> asyncio.Future[Result]:
+    def invoke(
+        self, event: bytes, request_id: str, client_context: bytes
+    ) -> asyncio.Future[Result]:
         """Run the function, now or when an environment is free."""
         scheduler = self._scheduler
         if len(event) > self._payload_bytes:
@@ -217,100 +269,113 @@ class _Pool:
                 f"(limit {self._payload_bytes} bytes)"
             )
         if self._is_closed or scheduler.is_full:
-            self._counts["throttles"] += 1
+            self.recorder.throttled()
             raise self._throttled()
-        self._invocations += 1
-        invocation = Invocation(request_id, event, self._loop.create_future())
+        invocation = Invocation(request_id, event, self._loop.create_future(), client_context)
         environment = scheduler.submit(invocation, self._loop.time())
         if environment is None:
             self._grow()
         else:
-            environment.run(invocation)
-            self._watch(environment.deadline)
+            self._run(environment, invocation)
         return invocation.future
 
     def statistics(self) -> FunctionStatistics:
         """Return the figures of this moment."""
-        counts, scheduler = self._counts, self._scheduler
-        view = Recorder(provisioned_concurrency=self._function.provisioned_concurrency).view(
+        scheduler = self._scheduler
+        ready = len(scheduler.idle) + scheduler.busy
+        return self.recorder.view(
             starting=scheduler.starting,
             idle=len(scheduler.idle),
             busy=scheduler.busy,
-            provisioned=0,
+            provisioned=min(ready, self._function.provisioned_concurrency),
             waiting=len(scheduler.waiting),
         )
-        return replace(
-            view,
-            invocations=self._invocations,
-            errors=self._errors,
-            throttles=counts["throttles"],
-            timeouts=counts["timeouts"],
-            crashes=counts["crashes"],
-            init_failures=counts["init_failures"],
-        )
 
-    def close(self) -> None:
-        """Take no more invocations; end what is idle."""
+    def take_over(self, other: _Pool) -> None:
+        """Run what waits for an environment of another pool."""
+        for since, invocation in other.give_up_waiting():
+            environment = self._scheduler.submit(invocation, since)
+            if environment is not None:
+                self._run(environment, invocation)
+        self._grow()
+
+    def give_up_waiting(self) -> list[tuple[float, Invocation]]:
+        """Return what waits, with the time that it waits since; here it is forgotten."""
+        waiting = list(self._scheduler.waiting)
+        self._scheduler.drain()
+        return waiting
+
+    async def finish(self, grace_s: float | None) -> None:
+        """Take no more invocations, let those taken end within a time, if there is one, and end."""
         self._is_closed = True
-        for environment in self._environments:
-            if environment.state is State.IDLE:
-                environment.retire()
-
-    def unanswered(self) -> list[asyncio.Future[Result]]:
-        """Return the futures of the invocations that run or wait."""
-        running = (environment.invocation for environment in self._environments)
-        waiting = (invocation for _, invocation in self._scheduler.waiting)
-        return [each.future for each in (*running, *waiting) if each is not None]
+        for environment in tuple(self._scheduler.idle):
+            environment.retire()
+        try:
+            unanswered = self._unanswered()
+            if unanswered:
+                await asyncio.wait(unanswered, timeout=grace_s)
+        finally:
+            await self.end()
 
     async def end(self) -> None:
         """End all environments, and answer who still waits."""
-        self._has_ended = True
-        self._tell_first()
-        for timer in (self._alarm, self._growth):
+        self._is_closed = self._has_ended = True
+        self._tell_first(False)
+        for timer in (self._alarm, self._growth, self._shrinking, self._memory_watch):
             if timer is not None:
                 timer.cancel()
         for invocation in self._scheduler.drain():
             document = documents.stopped_error(invocation.request_id)
-            self._answer(invocation, Result(document, UNHANDLED, False))
+            self._refuse(invocation, Result(document, UNHANDLED, False))
         for environment in self._environments:
             environment.retire()
         while waiting := self._opening | self._unburied:
             await asyncio.wait(waiting)
 
+    def _unanswered(self) -> list[asyncio.Future[Result]]:
+        """Return the futures of the invocations that run or wait."""
+        running = (environment.invocation for environment in self._environments)
+        waiting = (invocation for _, invocation in self._scheduler.waiting)
+        return [each.future for each in (*running, *waiting) if each is not None]
+
     # For the environments
 
     def ready(self, environment: Environment) -> None:
         """Put a new environment to work."""
-        self._tell_first()
+        self.recorder.ready(environment.init_s * 1000)
+        self._tell_first(True)
         self._assign(environment, self._scheduler.ready(environment))
 
     def completed(self, environment: Environment, result: Result) -> None:
         """Count a result and put the environment to work again."""
-        if result.error is not None:
-            self._errors += 1
+        self.recorder.completed(environment.duration_s * 1000, is_error=result.error is not None)
         self._assign(environment, self._scheduler.release(environment))
 
     def init_failed(self, environment: Environment, failure: Failure) -> None:
         """Answer whoever the environment was started for."""
         self._environments.discard(environment)
-        self._start_failed(failure)
+        self._start_failed(failure.result)
 
     def lost(self, environment: Environment, was: State) -> None:
         """Forget an environment and start another if none is left."""
-        now = self._loop.time()
+        now, scheduler = self._loop.time(), self._scheduler
         self._environments.discard(environment)
-        if was is State.IDLE:
-            self._scheduler.lost_idle(environment, now, was_used=environment.was_used)
-        else:
-            self._scheduler.lost_busy()
-            self._errors += 1
-        if not self._is_closed:
-            self._counts["timeouts" if environment.has_expired else "crashes"] += 1
+        if was is State.BUSY:
+            scheduler.lost_busy()
+        elif environment in scheduler.idle:  # else it was surplus
+            scheduler.lost_idle(environment, now, was_used=environment.was_used)
+        was_unanswered = was is State.BUSY and environment.invocation is not None
+        self.recorder.lost(
+            None if environment.is_retiring else environment.loss,
+            duration_ms=environment.duration_s * 1000 if was_unanswered else None,
+        )
         self._grow()
 
-    def write_line(self, request_id: str | None, stream: Stream, text: str) -> None:
+    def write_line(
+        self, request_id: str | None, stream: Source, text: str, trace_id: str | None
+    ) -> None:
         """Pass a line of output on to the node's log."""
-        self._log(LogLine(self._function.key, request_id, stream, text))
+        self._log(LogLine(self._function.key, request_id, stream, text, trace_id))
 
     # What is done
 
@@ -318,10 +383,14 @@ class _Pool:
         while invocation is not None and invocation.future.done():  # nobody waits for it any more
             invocation = self._scheduler.release(environment)
         if invocation is not None:
-            environment.run(invocation)
-            self._watch(environment.deadline)
+            self._run(environment, invocation)
         elif self._is_closed:
             environment.retire()
+
+    def _run(self, environment: Environment, invocation: Invocation) -> None:
+        self.recorder.started(self._scheduler.busy)
+        environment.run(invocation)
+        self._watch(environment.deadline)
 
     def _grow(self) -> None:
         """Start the environments that are due, and look again when more may be."""
@@ -343,7 +412,7 @@ class _Pool:
         if self._has_ended:
             return
         try:
-            environment = self._kind.start({**self._variables, **self._own_variables()}, self)
+            environment = await self._kind.start({**self._variables, **self._own_variables()}, self)
         except OSError as error:
             self._not_started(str(error))
             return
@@ -351,6 +420,8 @@ class _Pool:
         self._unburied.add(environment.ended)
         environment.ended.add_done_callback(self._unburied.discard)
         self._watch(environment.deadline)
+        if self._has_ended:
+            environment.retire()
         await environment.open()
 
     def _own_variables(self) -> dict[str, str]:
@@ -358,26 +429,34 @@ class _Pool:
         return {"AWS_LAMBDA_LOG_STREAM_NAME": log_stream_name(date, uuid.uuid4().hex)}
 
     def _not_started(self, reason: str) -> None:
-        self.write_line(None, "stderr", f"[bellwire] no process could be started: {reason}")
+        text = f"[bellwire] no process could be started: {reason}"
+        self.write_line(None, "stderr", text, None)
         self._start_failed(
             lambda request_id: Result(documents.start_error(request_id, reason), UNHANDLED, False)
         )
 
-    def _start_failed(self, failure: Failure) -> None:
-        self._counts["init_failures"] += 1
-        self._tell_first()
+    def _start_failed(self, failure: Callable[[str], Result]) -> None:
+        self.recorder.init_failed()
+        self._tell_first(False)
         for invocation in self._scheduler.init_failed(self._loop.time()):
-            self._answer(invocation, failure(invocation.request_id))
+            self._refuse(invocation, failure(invocation.request_id))
         self._grow()
 
-    def _answer(self, invocation: Invocation, result: Result) -> None:
-        self._errors += 1
+    def _refuse(self, invocation: Invocation, result: Result) -> None:
+        """Answer an invocation that never ran."""
+        self.recorder.refused()
         if not invocation.future.done():
             invocation.future.set_result(result)
 
-    def _tell_first(self) -> None:
+    def _tell_first(self, is_ready: bool) -> None:
         if self._first is not None and not self._first.done():
-            self._first.set_result(None)
+            self._first.set_result(is_ready)
+
+    def _shrink(self) -> None:
+        """End the environments that had nothing to do for a while."""
+        self._shrinking = self._loop.call_later(self._idle_s, self._shrink)
+        for environment in self._scheduler.surplus():
+            environment.retire()
 
     def _throttled(self) -> TooManyRequestsError:
         name, scheduler = self._function.key, self._scheduler
@@ -394,9 +473,11 @@ class _Pool:
             hint="raise reservedConcurrency, or custom.bellwire.limits.invocationQueue",
         )
 
-    # Deadlines
+    # Deadlines and memory
 
     def _watch(self, deadline: float) -> None:
+        if self._memory_watch is None:
+            self._memory_watch = self._loop.call_later(_MEMORY_WATCH_S, self._check_memory)
         if deadline < self._alarm_at:
             if self._alarm is not None:
                 self._alarm.cancel()
@@ -414,3 +495,29 @@ class _Pool:
         earliest = min((each.deadline for each in self._environments), default=_NEVER)
         if earliest < _NEVER:
             self._watch(earliest)
+
+    def _check_memory(self) -> None:
+        """Kill what uses too much; look again as long as anything runs."""
+        self._memory_watch = None
+        at_work = [each for each in self._environments if each.state is not State.IDLE]
+        for environment in at_work:
+            environment.check_memory()
+        if at_work and not self._has_ended:
+            self._memory_watch = self._loop.call_later(_MEMORY_WATCH_S, self._check_memory)
+
+
+def _settings(
+    function: Function, limits: Limits, *, arn: str, is_debug: bool
+) -> EnvironmentSettings:
+    is_provisioned = function.provisioned_concurrency > 0
+    return EnvironmentSettings(
+        timeout_s=_DEBUG_S if is_debug else function.timeout_s,
+        init_timeout_s=_DEBUG_S if is_debug else limits.init_timeout_s,
+        response_bytes=limits.payload_bytes + documents.RESPONSE_OVERHEAD_BYTES,
+        log_line_bytes=limits.log_line_bytes,
+        log_bytes_per_s=limits.log_bytes_per_s,
+        memory_mb=function.memory_mb,
+        initialization="provisioned-concurrency" if is_provisioned else "on-demand",
+        platform_log=PlatformLog(function.logging, function_name=function.name, function_arn=arn),
+        is_debug=is_debug,
+    )

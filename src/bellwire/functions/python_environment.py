@@ -8,29 +8,27 @@ pipes.
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
 from bellwire.definition.model import Function
-from bellwire.functions import frames
+from bellwire.functions import documents, frames
 from bellwire.functions.environment import (
     UNHANDLED,
     ChannelFactory,
     Environment,
-    EnvironmentLimits,
+    EnvironmentSettings,
+    Failure,
     Invocation,
     Owner,
     Result,
     State,
 )
+from bellwire.functions.forks import ForkServers
 from bellwire.functions.launch import Launch
-from bellwire.functions.process import Process, start_process
+from bellwire.functions.process import Process, open_ends
 from bellwire.functions.variables import RuntimeSettings, function_arn
 
 
-WORKER_FILE = Path(__file__).with_name("worker.py")
 _FRAME_SLACK_BYTES = 64 * 1024
 
 
@@ -41,57 +39,58 @@ class PythonKind:
         self,
         function: Function,
         runtime: RuntimeSettings,
-        limits: EnvironmentLimits,
+        settings: EnvironmentSettings,
+        *,
         channels: Mapping[str, ChannelFactory],
+        fork_servers: ForkServers,
     ) -> None:
-        self._handler = function.handler
+        self._function = function
         self._function_arn = function_arn(function.name, runtime)
-        self._directory = runtime.directory
-        self._limits = limits
+        self._directory = str(runtime.directory)
+        self._settings = settings
         self._channels = channels
+        self._fork_servers = fork_servers
 
-    def start(self, variables: Mapping[str, str], owner: Owner) -> Environment:
+    async def start(self, variables: Mapping[str, str], owner: Owner) -> Environment:
         """Start a worker with these variables, to be opened next; raises OSError."""
-        process = start_process(
-            self._make_command,
-            directory=self._directory,
-            variables=variables,
-            channel_names=tuple(self._channels),
-        )
-        factories = tuple(self._channels.values())
-        return PythonEnvironment(process, factories, owner=owner, limits=self._limits)
-
-    def _make_command(self, control_fd: int, channel_fds: tuple[int, ...]) -> Sequence[str]:
+        settings, channels = self._settings, self._channels
+        server = self._fork_servers.of(variables)
+        with open_ends(channels=len(channels), uses_terminal=settings.is_debug) as ends:
+            process = ends.process(await server.fork(ends.theirs))
         launch = Launch(
-            handler=self._handler,
-            directory=str(self._directory),
+            function=self._function.key,
+            handler=self._function.handler,
+            directory=self._directory,
             function_arn=self._function_arn,
-            control_fd=control_fd,
-            channel_fds=channel_fds,
-            parent_pid=os.getpid(),
-            response_bytes=self._limits.response_bytes,
-            log_bytes_per_s=self._limits.log_bytes_per_s,
+            variables=variables,
+            channel_names=tuple(channels),
+            response_bytes=settings.response_bytes,
+            log_bytes_per_s=settings.log_bytes_per_s,
+            is_debug=settings.is_debug,
         )
-        # -P: the worker's own folder is no place to import from.
-        return [sys.executable, "-P", str(WORKER_FILE), launch.encode()]
+        return PythonEnvironment(
+            process, launch, tuple(channels.values()), owner=owner, settings=settings
+        )
 
 
 class PythonEnvironment(Environment):
     """The node's side of one worker."""
 
-    __slots__ = ("_channels", "_decoder", "_factories")
+    __slots__ = ("_channels", "_decoder", "_factories", "_launch")
 
     def __init__(
         self,
         process: Process,
+        launch: Launch,
         factories: tuple[ChannelFactory, ...],
         *,
         owner: Owner,
-        limits: EnvironmentLimits,
+        settings: EnvironmentSettings,
     ) -> None:
-        super().__init__(process, owner=owner, limits=limits)
+        super().__init__(process, owner=owner, settings=settings)
+        self._launch = launch
         self._decoder = frames.Decoder(
-            max(limits.response_bytes, limits.log_bytes_per_s) + _FRAME_SLACK_BYTES
+            max(settings.response_bytes, settings.log_bytes_per_s) + _FRAME_SLACK_BYTES
         )
         self._factories = factories
         self._channels: list[asyncio.BaseTransport] = []
@@ -103,14 +102,16 @@ class PythonEnvironment(Environment):
             self._channels.append(transport)
         await super().open()
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Tell the worker what it is to be."""
+        super().connection_made(transport)
+        self._write(frames.encode(frames.LAUNCH, self._launch.encode()))
+
     def data_received(self, data: bytes) -> None:
         """Take frames from the worker; bytes that are none end it."""
         try:
             for kind, payload in self._decoder.feed(data):
-                if kind == frames.RESULT:
-                    self._complete(Result(payload, None, False))
-                else:
-                    self._take(kind, payload)
+                self._take(kind, payload)
         except frames.FrameError as error:
             self._empty_pipes()
             self._note(f"[bellwire] the function wrote to the socket of its runtime: {error}")
@@ -124,27 +125,50 @@ class PythonEnvironment(Environment):
                 self._feed("stdout", payload)
             case frames.STDERR:
                 self._feed("stderr", payload)
-            case frames.ERROR:
-                self._complete(Result(payload, UNHANDLED, False))
+            case frames.RESULT | frames.ERROR:
+                self._complete(kind, payload)
             case frames.READY if self.state is State.STARTING:
+                self._measure(payload)
                 self._become_ready()
             case frames.FAULT if self.state is State.STARTING:
+                document = self._measure(payload)
                 self._settle()
-                self._give_up(lambda _: Result(payload, UNHANDLED, False))
+                error_type = documents.error_type(document) or UNHANDLED
+                result = Result(document, UNHANDLED, False)
+                self._give_up(Failure(lambda _: result, "error", error_type))
             case _:
                 raise frames.FrameError(f"a frame of kind {kind} at the wrong time")
 
-    def _complete(self, result: Result) -> None:
+    def _complete(self, kind: int, payload: bytes) -> None:
         if self.invocation is None:
             raise frames.FrameError("a result that nobody asked for")
+        document = self._measure(payload)
+        if self._has_too_much:
+            self._exhaust()
+            return
+        result = Result(document, None if kind == frames.RESULT else UNHANDLED, False)
         self._answer(result)
         self._become_idle(result)
 
-    def _send(self, invocation: Invocation, deadline_ms: int) -> None:
-        assert self._transport is not None
-        self._transport.write(
-            frames.encode_invoke(invocation.request_id, deadline_ms, invocation.event)
+    def _measure(self, payload: bytes) -> bytes:
+        """Take the memory from an outcome, and return its document."""
+        memory_kib, document = frames.decode_outcome(payload)
+        self._see_memory(memory_kib * 1024)
+        return document
+
+    def _send(self, invocation: Invocation, started_s: int, deadline_ms: int) -> None:
+        call = frames.Call(
+            invocation.request_id,
+            started_s,
+            deadline_ms,
+            invocation.client_context,
+            invocation.event,
         )
+        self._write(frames.encode_call(call))
+
+    def _write(self, frame: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(frame)
 
     async def _close(self) -> None:
         for channel in self._channels:

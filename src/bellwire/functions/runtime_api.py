@@ -31,12 +31,16 @@ _OF_A_PAGE = ("Origin", "Sec-Fetch-Site")
 
 
 class Turn(NamedTuple):
-    """An invocation as a runtime gets it; the deadline is in epoch milliseconds."""
+    """An invocation as a runtime gets it; the deadline is in epoch milliseconds.
+
+    `client_context` is JSON, or empty.
+    """
 
     request_id: str
     deadline_ms: int
     function_arn: str
     trace_id: str
+    client_context: bytes
     event: bytes
 
 
@@ -156,17 +160,17 @@ class RuntimeApi:
 
 
 def _turn(turn: Turn) -> web.Response:
-    return web.Response(
-        body=turn.event,
-        headers={
-            # Exactly this: awslambdaric hands a body of any other type over as bytes.
-            "Content-Type": "application/json",
-            "Lambda-Runtime-Aws-Request-Id": turn.request_id,
-            "Lambda-Runtime-Deadline-Ms": str(turn.deadline_ms),
-            "Lambda-Runtime-Invoked-Function-Arn": turn.function_arn,
-            "Lambda-Runtime-Trace-Id": turn.trace_id,
-        },
-    )
+    headers = {
+        # Exactly this: awslambdaric hands a body of any other type over as bytes.
+        "Content-Type": "application/json",
+        "Lambda-Runtime-Aws-Request-Id": turn.request_id,
+        "Lambda-Runtime-Deadline-Ms": str(turn.deadline_ms),
+        "Lambda-Runtime-Invoked-Function-Arn": turn.function_arn,
+        "Lambda-Runtime-Trace-Id": turn.trace_id,
+    }
+    if turn.client_context:
+        headers["Lambda-Runtime-Client-Context"] = turn.client_context.decode()
+    return web.Response(body=turn.event, headers=headers)
 
 
 def _accepted() -> web.Response:

@@ -12,25 +12,25 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from bellwire.definition.model import Function
+from bellwire.functions import documents
 from bellwire.functions.context import trace_header
 from bellwire.functions.environment import (
     DYING_S,
-    EXIT_S,
     UNHANDLED,
     Environment,
-    EnvironmentLimits,
+    EnvironmentSettings,
+    Failure,
     Invocation,
     Owner,
     Result,
     State,
 )
-from bellwire.functions.process import Process, start_process
+from bellwire.functions.process import EXIT_S, Process, peak_bytes, start_program
 from bellwire.functions.runtime_api import RefusedError, RuntimeApi, Turn
 from bellwire.functions.variables import RuntimeSettings, function_arn
 
@@ -45,36 +45,34 @@ class RuntimeKind:
         self,
         function: Function,
         runtime: RuntimeSettings,
-        limits: EnvironmentLimits,
+        settings: EnvironmentSettings,
         command: Callable[[], Sequence[str]],
     ) -> None:
         """Run what `command` returns: the path of a program, and its arguments."""
         self._function_arn = function_arn(function.name, runtime)
         self._directory = runtime.directory
-        self._limits = limits
+        self._settings = settings
         self._command = command
 
-    def start(self, variables: Mapping[str, str], owner: Owner) -> Environment:
+    async def start(self, variables: Mapping[str, str], owner: Owner) -> Environment:
         """Start the program with these variables, to be opened next; raises OSError."""
         listening = socket.create_server(("127.0.0.1", 0))
         host, port = listening.getsockname()
+        # -I -S: nothing but the standard library is wanted, and it starts twice as fast.
+        launcher = [sys.executable, "-I", "-S", str(LAUNCHER_FILE), str(os.getpid())]
         try:
-            process = start_process(
-                self._make_command,
+            process = start_program(
+                [*launcher, *self._command()],
                 directory=self._directory,
                 variables={**variables, "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}"},
+                uses_terminal=self._settings.is_debug,
             )
         except OSError:
             listening.close()
             raise
         return RuntimeEnvironment(
-            process, listening, arn=self._function_arn, owner=owner, limits=self._limits
+            process, listening, arn=self._function_arn, owner=owner, settings=self._settings
         )
-
-    def _make_command(self, _: int, __: tuple[int, ...]) -> Sequence[str]:
-        # -I -S: nothing but the standard library is wanted, and it starts twice as fast.
-        launcher = [sys.executable, "-I", "-S", str(LAUNCHER_FILE), str(os.getpid())]
-        return [*launcher, *self._command()]
 
 
 class RuntimeEnvironment(Environment):
@@ -89,12 +87,12 @@ class RuntimeEnvironment(Environment):
         *,
         arn: str,
         owner: Owner,
-        limits: EnvironmentLimits,
+        settings: EnvironmentSettings,
     ) -> None:
-        super().__init__(process, owner=owner, limits=limits)
+        super().__init__(process, owner=owner, settings=settings)
         self._listening = listening
         self._function_arn = arn
-        self._api = RuntimeApi(self, body_bytes=limits.response_bytes)
+        self._api = RuntimeApi(self, body_bytes=settings.response_bytes)
         self._pid_fd: int | None = None
         self._turn: Turn | None = None
         """An invocation that the runtime has not fetched yet."""
@@ -167,22 +165,29 @@ class RuntimeEnvironment(Environment):
         if self.state is not State.STARTING:
             raise _wrong_time()
         self._settle()
-        self._leave(lambda _: Result(document, UNHANDLED, False))
+        result = Result(document, UNHANDLED, False)
+        error_type = documents.error_type(document) or UNHANDLED
+        self._leave(Failure(lambda _: result, "error", error_type))
         self._loop.call_later(EXIT_S, self._end_left)
 
     def _end_invocation(self, request_id: str, result: Result) -> None:
         self.check(request_id)
+        self._see_memory(peak_bytes(self.pid))
+        if self._has_too_much:
+            self._exhaust()
+            return
         self._last = result
         self._answer(result)
 
     # Environment
 
-    def _send(self, invocation: Invocation, deadline_ms: int) -> None:
+    def _send(self, invocation: Invocation, started_s: int, deadline_ms: int) -> None:
         turn = Turn(
             request_id=invocation.request_id,
             deadline_ms=deadline_ms,
             function_arn=self._function_arn,
-            trace_id=trace_header(invocation.request_id, int(time.time())),
+            trace_id=trace_header(invocation.request_id, started_s),
+            client_context=invocation.client_context,
             event=invocation.event,
         )
         waiting = self._waiting
@@ -195,7 +200,7 @@ class RuntimeEnvironment(Environment):
         """Hear of the end of the process itself: children of it may keep its socket open."""
         if hasattr(os, "pidfd_open"):  # Linux
             with suppress(ProcessLookupError):
-                self._pid_fd = os.pidfd_open(self._process.popen.pid)
+                self._pid_fd = os.pidfd_open(self._process.child.pid)
                 self._loop.add_reader(self._pid_fd, self._process_ended)
 
     def _process_ended(self) -> None:
@@ -210,7 +215,7 @@ class RuntimeEnvironment(Environment):
 
     def _look(self) -> None:
         """See whether the process has ended, though a child of it holds its socket."""
-        if self._process.popen.poll() is not None:
+        if self._process.child.poll() is not None:
             self._end_left()
 
     def _end_left(self) -> None:

@@ -11,6 +11,10 @@ With none left, one is started at once. An init that fails answers the invocatio
 it; after `FREE_FAILURES` in a row it answers all that wait, and the next start is delayed, twice as
 long each time. A completed invocation ends that.
 
+As many as `kept` are started before anybody asks, and stay. Of the others those go that were idle
+for the whole time between two calls of `surplus`: the last used runs first, so it is always the
+same ones that have nothing to do.
+
 Times are seconds of a clock that only goes forward.
 """
 
@@ -34,14 +38,16 @@ I = TypeVar("I")  # noqa: E741  # an invocation
 class Scheduler(Generic[E, I]):
     """The environments of one function by state, and its queue."""
 
-    def __init__(self, *, limit: int, queue_limit: int) -> None:
+    def __init__(self, *, limit: int, queue_limit: int, kept: int = 1) -> None:
         """Allow `limit` environments and `queue_limit` invocations that wait for one."""
         self.limit = limit
+        self.kept = min(kept, limit)
         self.idle: list[E] = []
         self.waiting: deque[tuple[float, I]] = deque()
         self.starting = 0
         self.busy = 0
         self._queue_limit = queue_limit
+        self._least_idle = 0
         self._failures = 0
         self._not_before = float("-inf")
         self._grown_at = float("-inf")
@@ -55,9 +61,13 @@ class Scheduler(Generic[E, I]):
 
     def submit(self, invocation: I, now: float) -> E | None:
         """Return the environment that runs the invocation, or None: it waits."""
-        if self.idle:
+        idle = self.idle
+        if idle:
             self.busy += 1
-            return self.idle.pop()
+            environment = idle.pop()
+            if len(idle) < self._least_idle:
+                self._least_idle = len(idle)
+            return environment
         self.waiting.append((now, invocation))
         return None
 
@@ -100,6 +110,7 @@ class Scheduler(Generic[E, I]):
     def lost_idle(self, environment: E, now: float, *, was_used: bool) -> None:
         """Forget an idle environment that ended; one that never ran anything is a failed start."""
         self.idle.remove(environment)
+        self._least_idle = min(self._least_idle, len(self.idle))
         if not was_used:
             self._fail(now)
 
@@ -107,14 +118,23 @@ class Scheduler(Generic[E, I]):
         """Forget an environment that ended, or was ended, while it ran an invocation."""
         self.busy -= 1
 
+    def surplus(self) -> list[E]:
+        """Take out and return those that were idle since the last call and need not stay."""
+        count = max(0, min(self._least_idle, self.total - self.kept))
+        environments = self.idle[:count]
+        del self.idle[:count]
+        self._least_idle = len(self.idle)
+        return environments
+
     def starts(self, now: float) -> int:
         """Return how many environments to start now; they count as starting from here on."""
         at = self.next_start_at
         if at is None or now < at:
             return 0
         alive = self.total
-        wanted = max(1, len(self.waiting) - self.starting)
-        count = min(wanted, max(1, alive), self.limit - alive)
+        missing = self.kept - alive
+        wanted = max(1, len(self.waiting) - self.starting, missing)
+        count = min(wanted, max(1, alive, missing), self.limit - alive)
         if self._is_failing:
             count = 1
         self.starting += count
@@ -127,7 +147,7 @@ class Scheduler(Generic[E, I]):
         alive = self.total
         if alive >= self.limit:
             return None
-        if not alive:
+        if not alive or (alive < self.kept and not self._failures):
             return self._not_before if self.waiting or not self._failures else None
         if len(self.waiting) <= self.starting or (self._is_failing and self.starting):
             return None

@@ -18,7 +18,8 @@ class RuntimeSettings:
 
     `directory` is the folder of serverless.yml, `http_url` where the node listens, without a
     trailing slash. `token` is what functions show where @connections asks for a signature.
-    `environment` are the variables to pick from; None means the node's own.
+    `environment` are the variables to pick from; None means the node's own. `debug` is the key of
+    the function that somebody debugs at the node's terminal.
     """
 
     directory: Path
@@ -28,6 +29,7 @@ class RuntimeSettings:
     http_url: str
     token: str | None = None
     environment: Mapping[str, str] | None = None
+    debug: str | None = None
 
 
 HTTP_URL = "BELLWIRE_HTTP_URL"

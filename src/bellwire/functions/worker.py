@@ -1,22 +1,18 @@
-"""The process that runs a handler: started by the node with one argument, a `Launch` as JSON.
+"""The process that runs a handler: forked by `fork_server`, told what to run by a `Launch`.
 
 It imports the handler's module, then reads an event, runs the handler, writes the result, and
-so on until the node closes the socket. Standard library only, and little of it: what is imported
-here delays every start.
+so on until the node closes the socket. Standard library only, and little of it: every worker has
+what is imported here in its memory.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import resource
 import sys
 import threading
 import time
-
-
-if __name__ == "__main__" and (root := os.path.abspath(f"{__file__}/../../..")) not in sys.path:
-    sys.path.append(root)  # the node runs from a folder that is not on its functions' path
-
-import logging
 
 from bellwire.functions import boto, documents, frames
 from bellwire.functions.context import FunctionDetails, LambdaContext, trace_header
@@ -24,17 +20,18 @@ from bellwire.functions.encoder import EventDecoder, ResultEncoder
 from bellwire.functions.handler import (
     Handler,
     HandlerFault,
-    format_report,
     format_trace,
     load_handler,
 )
 from bellwire.functions.launch import Launch
-from bellwire.functions.launcher import die_with
-from bellwire.functions.output import Budget, Console, LambdaLogHandler, Sink
+from bellwire.functions.launcher import name_process
+from bellwire.functions.output import Budget, Console, Sink
+from bellwire.functions.records import RuntimeLog
 
 
 RUNTIME_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _CHUNK_BYTES = 64 * 1024
+_RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 class Control:
@@ -47,23 +44,23 @@ class Control:
         self._is_child = False
 
     def receive(self) -> bytes | None:
-        """Wait for the next INVOKE frame; None where the node wants no more."""
+        """Wait for the next frame's payload; None where the node wants no more."""
         while data := os.read(self._fd, _CHUNK_BYTES):
             for _, payload in self._decoder.feed(data):
                 return payload
         return None
 
-    def send(self, kind: int, payload: bytes) -> None:
-        """Write one frame whole."""
+    def send_whole(self, frame: bytes) -> None:
+        """Write one frame."""
         with self._lock:
-            self._write(self._fd, frames.encode(kind, payload))
+            self._write(self._fd, frame)
 
     def send_output(self, kind: int, fd: int, payload: bytes) -> None:
         """Write output: as a frame, or to `fd` in a child that the handler forked."""
         if self._is_child:
             self._write(fd, payload)
         else:
-            self.send(kind, payload)
+            self.send_whole(frames.encode(kind, payload))
 
     def leave(self) -> None:
         """Let go of the socket, in a forked child: it belongs to the parent."""
@@ -81,8 +78,7 @@ class Control:
 class Runtime:
     """Runs one handler, an invocation at a time."""
 
-    def __init__(self, launch: Launch) -> None:
-        control = Control(launch.control_fd)
+    def __init__(self, launch: Launch, control: Control) -> None:
         self._launch = launch
         self._control = control
         self._pid = os.getpid()
@@ -91,10 +87,9 @@ class Runtime:
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         self._stdout = _open_console(control, frames.STDOUT, 1, launch)
         self._stderr = _open_console(control, frames.STDERR, 2, launch)
-        sys.stdout, sys.stderr = self._stdout, self._stderr
-        self._log_handler = LambdaLogHandler(self._stderr)
-        self._log_handler.formatter.converter = time.gmtime  # type: ignore[union-attr]
-        logging.getLogger().addHandler(self._log_handler)
+        if not launch.is_debug:
+            sys.stdout, sys.stderr = self._stdout, self._stderr
+        self._log = _open_log(self._stderr)
         self._environ = os.environ  # a handler may replace it
         self._encoder = ResultEncoder(token=f"decimal-{os.urandom(8).hex()}-")
         self._decode = EventDecoder().decode_event
@@ -112,35 +107,32 @@ class Runtime:
         except Exception as error:
             document = self._describe(error, "")
             self._settle()
-            self._control.send(frames.FAULT, document)
+            self._send(frames.FAULT, document)
             return None
         self._settle()
-        self._control.send(frames.READY, b"")
+        self._send(frames.READY, b"")
         return handler
 
     def serve(self, handler: Handler) -> None:
         """Run invocations until the node closes the socket."""
-        control = self._control
-        while (payload := control.receive()) is not None:
-            request_id, deadline_ms, event = frames.decode_invoke(payload)
-            self._log_handler.request_id = request_id
-            self._environ["_X_AMZN_TRACE_ID"] = trace_header(request_id, int(time.time()))
-            kind, document = self._run(handler, request_id, deadline_ms, event)
+        while (payload := self._control.receive()) is not None:
+            call = frames.decode_call(payload)
+            self._log.handler.request_id = call.request_id
+            self._environ["_X_AMZN_TRACE_ID"] = trace_header(call.request_id, call.started_s)
+            kind, document = self._run(handler, call)
             if os.getpid() != self._pid:
                 os._exit(0)  # a child that the handler forked came back from it
             self._settle()
-            control.send(kind, document)
+            self._send(kind, document)
 
-    def _run(
-        self, handler: Handler, request_id: str, deadline_ms: int, event: bytes
-    ) -> tuple[int, bytes]:
+    def _run(self, handler: Handler, call: frames.Call) -> tuple[int, bytes]:
         kind = frames.RESULT
         try:
-            context = LambdaContext(self._details, request_id, deadline_ms)
-            document = self._encoder.encode_result(handler(self._decode(event), context))
+            context = LambdaContext(self._details, call.request_id, call.deadline_ms)
+            document = self._encoder.encode_result(handler(self._decode(call.event), context))
         except Exception as error:  # not SystemExit: it ends the process, as on Lambda
             kind = frames.ERROR
-            document = self._describe(error, request_id)
+            document = self._describe(error, call.request_id)
         if len(document) > self._launch.response_bytes:
             return frames.ERROR, documents.response_too_large(self._launch.response_bytes)
         return kind, document
@@ -155,10 +147,14 @@ class Runtime:
         if not self._stdout.closed:
             self._stdout.flush()
         if not self._stderr.closed:
-            self._stderr.write(format_report(error_type, message, trace))
+            self._log.report(error_type, message, trace, request_id=request_id, epoch_s=time.time())
         return documents.handler_error(
             error_type, message, request_id=request_id, stack_trace=trace
         )
+
+    def _send(self, kind: int, document: bytes) -> None:
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT_BYTES // 1024
+        self._control.send_whole(frames.encode_outcome(kind, used, document))
 
     def _settle(self) -> None:
         self._stdout.settle()
@@ -173,25 +169,54 @@ def _open_console(control: Control, kind: int, fd: int, launch: Launch) -> Conso
     return Console(Sink(send, fd=fd, budget=budget, clock=time.monotonic))
 
 
-def main() -> None:
-    """Run the handler that the command line describes."""
-    launch = Launch.decode(sys.argv[1])
-    die_with(launch.parent_pid)
-    for fd in (launch.control_fd, *launch.channel_fds):
-        os.set_inheritable(fd, False)
-    sys.argv[1:] = [launch.handler]
-    sys.path.insert(0, launch.directory)
-    boto.install(
-        http_url=os.environ["BELLWIRE_HTTP_URL"],
-        stage=os.environ["BELLWIRE_STAGE"],
-        token=os.environ.get("BELLWIRE_TOKEN"),
-    )
-    runtime = Runtime(launch)
+def _open_log(console: Console) -> RuntimeLog:
+    """Give `logging` the handler that Lambda gives it; times are UTC, for every handler."""
+    logging.Formatter.converter = time.gmtime
+    log = RuntimeLog(console.write_line, os.environ)
+    root = logging.getLogger()
+    root.addHandler(log.handler)
+    if log.level is not None:
+        root.setLevel(log.level)
+    return log
+
+
+def run(control_fd: int, stdin: int, stdout: int, stderr: int, *channels: int) -> None:
+    """Run what the node says on the control socket, until it closes it.
+
+    `stdin`, `stdout` and `stderr` become the descriptors 0, 1 and 2; `channels` are the sockets of
+    the launch's `channel_names`.
+    """
+    for number, descriptor in enumerate((stdin, stdout, stderr)):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    for descriptor in (control_fd, *channels):
+        os.set_inheritable(descriptor, False)
+    control = Control(control_fd)
+    payload = control.receive()
+    if payload is None:
+        return
+    launch = Launch.decode(payload)
+    _enter(launch, channels)
+    runtime = Runtime(launch, control)
     handler = runtime.load()
     if handler is None:
         sys.exit(1)
     runtime.serve(handler)
 
 
-if __name__ == "__main__":
-    main()
+def _enter(launch: Launch, channels: tuple[int, ...]) -> None:
+    """Make this process what the launch says: its variables, its folder, its path."""
+    os.environ.clear()
+    os.environ.update(launch.variables)
+    os.environ.update(zip(launch.channel_names, map(str, channels), strict=True))
+    time.tzset()
+    sys.dont_write_bytecode = True  # as on Lambda, where the folder is read-only
+    os.chdir(launch.directory)
+    sys.argv[1:] = [launch.handler]
+    sys.path.insert(0, launch.directory)
+    name_process(launch.function)
+    boto.install(
+        http_url=os.environ["BELLWIRE_HTTP_URL"],
+        stage=os.environ["BELLWIRE_STAGE"],
+        token=os.environ.get("BELLWIRE_TOKEN"),
+    )

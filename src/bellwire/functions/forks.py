@@ -1,0 +1,171 @@
+"""Fork servers: where the processes of Python functions come from.
+
+One serves all functions whose Python would start alike: the same program, and the same of the
+variables that it reads when it starts. See `fork_server` for what is said on its socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bellwire.functions.fork_server import FORK
+from bellwire.functions.process import EXIT_S, wait_exit
+
+
+FORK_SERVER_FILE = Path(__file__).with_name("fork_server.py")
+
+_READ_AT_START = frozenset({"PATH", "HOME", "LANG", "LANGUAGE", "VIRTUAL_ENV"})
+_PREFIXES_READ_AT_START = ("PYTHON", "LC_", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "ASAN_")
+"""Variables that Python, the C library or the linker reads but once."""
+
+
+class ForkedChild:
+    """A worker; `status` is None while it runs."""
+
+    __slots__ = ("pid", "status")
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.status: int | None = None
+
+    def poll(self) -> int | None:
+        """Return its status as `subprocess` has it."""
+        return self.status
+
+
+class ForkServer(asyncio.Protocol):
+    """The node's side of one fork server; it is started with the first worker."""
+
+    def __init__(self, python: Path, variables: Mapping[str, str], directory: Path) -> None:
+        self._command = (str(python), str(FORK_SERVER_FILE))
+        self._variables = variables
+        self._directory = directory
+        self._turn = asyncio.Lock()
+        self._children: dict[int, ForkedChild] = {}
+        self._answer: asyncio.Future[ForkedChild] | None = None
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._sender: socket.socket | None = None
+        self._transport: asyncio.BaseTransport | None = None
+        self._rest = b""
+
+    async def fork(self, descriptors: Sequence[int]) -> ForkedChild:
+        """Return a new worker that has these descriptors; raises OSError."""
+        async with self._turn:  # one request at a time: the socket then never fills up
+            if self._sender is None:
+                await self._start()
+            assert self._sender is not None
+            self._answer = asyncio.get_running_loop().create_future()
+            socket.send_fds(self._sender, [FORK], descriptors)
+            return await self._answer
+
+    async def stop(self) -> None:
+        """End the process, and with it all workers that are left."""
+        if self._transport is not None:
+            self._transport.close()
+        if self._popen is not None and await wait_exit(self._popen, EXIT_S) is None:
+            self._popen.send_signal(signal.SIGKILL)
+            await wait_exit(self._popen, EXIT_S)
+
+    async def _start(self) -> None:
+        if self._popen is not None:  # it died: the status is asked for, or a zombie would stay
+            self._popen.send_signal(signal.SIGKILL)
+            await wait_exit(self._popen, EXIT_S)
+        ours = self._open()
+        self._sender = ours.dup()
+        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
+
+    def _open(self) -> socket.socket:
+        """Start the process and return the socket to it."""
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._popen = subprocess.Popen(
+                    [*self._command, str(theirs.fileno()), str(os.getpid())],
+                    cwd=str(self._directory),
+                    env=dict(self._variables),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+        except OSError:
+            ours.close()
+            raise
+        ours.setblocking(False)
+        return ours
+
+    # What the process said
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket to the process."""
+        self._transport = transport
+        self._rest = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Hear of workers that began or ended."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._hear(line[:1], [int(number) for number in line[1:].split()])
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """See the end of the process: its workers ended with it."""
+        if self._sender is not None:
+            self._sender.close()
+        self._sender = self._transport = None
+        for child in self._children.values():
+            child.status = -signal.SIGKILL
+        self._children.clear()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(OSError(f"{self._command[0]} does not start workers"))
+
+    def _hear(self, what: bytes, numbers: list[int]) -> None:
+        if what == b"-":
+            pid, status = numbers
+            child = self._children.pop(pid, None)
+            if child is not None:
+                child.status = status
+            return
+        assert self._answer is not None
+        (number,) = numbers
+        if self._answer.done():
+            return
+        if what == b"+":
+            child = self._children[number] = ForkedChild(number)
+            self._answer.set_result(child)
+        else:
+            self._answer.set_exception(OSError(number, os.strerror(number)))
+
+
+class ForkServers:
+    """The fork servers of a node."""
+
+    def __init__(self, directory: Path) -> None:
+        """Start them in this folder, that of the service."""
+        self._directory = directory
+        self._servers: dict[tuple[Path, frozenset[tuple[str, str]]], ForkServer] = {}
+
+    def of(
+        self, variables: Mapping[str, str], *, python: Path = Path(sys.executable)
+    ) -> ForkServer:
+        """Return the fork server for a function with these variables."""
+        started_with = {name: value for name, value in variables.items() if _is_read(name)}
+        key = (python, frozenset(started_with.items()))
+        server = self._servers.get(key)
+        if server is None:
+            server = self._servers[key] = ForkServer(python, started_with, self._directory)
+        return server
+
+    async def stop(self) -> None:
+        """End all of them."""
+        await asyncio.gather(*(server.stop() for server in self._servers.values()))
+
+
+def _is_read(name: str) -> bool:
+    return name in _READ_AT_START or name.startswith(_PREFIXES_READ_AT_START)
