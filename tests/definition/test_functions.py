@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bellwire.definition import Finding, Function, Service
+from bellwire.definition import Function, Service
 from bellwire.errors import DefinitionError, Place, UnknownKeyError, UnsupportedFeatureError
 
 
@@ -93,20 +93,6 @@ def test_functions_come_from_lists_and_files(load: Load, head: str, folder: Path
 @pytest.mark.parametrize("text", ["", "functions:\n", "functions: {}\n", "functions: {f: null}\n"])
 def test_a_service_may_have_no_functions(load: Load, head: str, text: str) -> None:
     assert load(head + text).functions == {}
-
-
-def test_the_python_that_runs_here_is_reported_once(load: Load) -> None:
-    service = load(
-        "service: demo\nprovider: {name: aws, runtime: python3.6}\n"
-        f"functions:\n  a: {{handler: h.f}}\n  b: {{handler: h.f}}\n"
-        f"  c: {{handler: h.f, runtime: {HERE}}}\n"
-    )
-    assert service.findings == (
-        Finding(
-            f"functions of python3.6 run on {HERE} here, Bellwire's own",
-            Place("serverless.yml", 4, 3),
-        ),
-    )
 
 
 def test_what_serves_nobody_here_is_skipped(load: Load, head: str) -> None:
@@ -314,3 +300,48 @@ def test_other_runtimes_run_beside_python(load: Load, folder: Path) -> None:
 )
 def test_functions_must_be_maps(refuse: Refuse, head: str, functions: str, message: str) -> None:
     assert refuse(f"{head}functions: {functions}\n")[1] == f"serverless.yml:{message}"
+
+
+@pytest.mark.parametrize(
+    ("keys", "reserved", "provisioned"),
+    [
+        ("", None, 0),
+        ("provisionedConcurrency: 0", None, 0),
+        ("provisionedConcurrency: 3", None, 3),
+        ("reservedConcurrency: 3, provisionedConcurrency: '3'", 3, 3),
+        ("provisionedConcurrency: 3, snapStart: false", None, 3),
+        ("provisionedConcurrency: 0, snapStart: true", None, 0),
+    ],
+)
+def test_environments_that_are_kept(
+    load: Load, head: str, keys: str, reserved: int | None, provisioned: int
+) -> None:
+    function = load(head + f"functions: {{f: {{handler: h.f, {keys}}}}}\n").functions["f"]
+    assert function.reserved_concurrency == reserved
+    assert function.provisioned_concurrency == provisioned
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            "provisionedConcurrency: 4, reservedConcurrency: 3",
+            "3:55: `functions.f.provisionedConcurrency` is 4, more than the reservedConcurrency 3",
+        ),
+        (
+            "provisionedConcurrency: -1",
+            "3:55: `functions.f.provisionedConcurrency` must be a whole number of at least 0, not "
+            "`-1`",
+        ),
+        (
+            "provisionedConcurrency: 1, snapStart: true",
+            "3:55: `functions.f` has provisionedConcurrency and snapStart; "
+            "Lambda takes one of them",
+        ),
+    ],
+)
+def test_environments_that_cannot_be_kept(
+    refuse: Refuse, head: str, keys: str, message: str
+) -> None:
+    text = head + f"functions: {{f: {{handler: h.f, {keys}}}}}\n"
+    assert refuse(text)[1] == f"serverless.yml:{message}"

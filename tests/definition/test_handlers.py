@@ -4,11 +4,27 @@ from pathlib import Path
 
 import pytest
 
-from bellwire.definition.handlers import Handlers
+from bellwire.definition.handlers import Handlers, executable_file
+from bellwire.definition.model import Function
 from bellwire.errors import DefinitionError, Place, UnsupportedFeatureError
 
 
 PLACE = Place("serverless.yml", 5, 14)
+
+
+def make(handler: str, runtime: str = "python3.12", layers: tuple[Path, ...] = ()) -> Function:
+    return Function(
+        key="f",
+        name="demo-dev-f",
+        handler=handler,
+        runtime=runtime,
+        timeout_s=6.0,
+        memory_mb=1024,
+        environment={},
+        reserved_concurrency=None,
+        place=PLACE,
+        layers=layers,
+    )
 
 
 @pytest.fixture
@@ -102,7 +118,7 @@ class K:
     ],
 )
 def test_handlers_that_are_there_or_could_be(modules: Path, handler: str) -> None:
-    Handlers(Path()).check(handler, "python3.12", PLACE)
+    Handlers(Path()).check(make(handler), PLACE)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +176,7 @@ def test_handlers_that_cannot_be_there(
     modules: Path, handler: str, message: str, hint: str | None
 ) -> None:
     with pytest.raises(DefinitionError) as caught:
-        Handlers(Path()).check(handler, "python3.12", PLACE)
+        Handlers(Path()).check(make(handler), PLACE)
     assert (str(caught.value), caught.value.hint) == (message, hint)
 
 
@@ -168,23 +184,23 @@ def test_a_module_that_python_cannot_read(modules: Path) -> None:
     with pytest.raises(
         DefinitionError, match=r"^nul.py:1:1: Python cannot read this: .*null bytes"
     ):
-        Handlers(Path()).check("nul.f", "python3.12", PLACE)
+        Handlers(Path()).check(make("nul.f"), PLACE)
     for source in ("(" * 10_000, "-" * 10_000 + "1", "not " * 50_000 + "1"):
         (modules / "nested.py").write_text(source)
         with pytest.raises(DefinitionError, match=r"^nested.py:1:\d+: Python cannot read this"):
-            Handlers(Path()).check("nested.f", "python3.12", PLACE)
+            Handlers(Path()).check(make("nested.f"), PLACE)
 
 
 def test_a_folder_that_is_not_there() -> None:
     with pytest.raises(DefinitionError, match=r": there is no file `a\.py` in nowhere$"):
-        Handlers(Path("nowhere")).check("a.f", "python3.12", PLACE)
+        Handlers(Path("nowhere")).check(make("a.f"), PLACE)
 
 
 def test_each_module_is_read_once(modules: Path) -> None:
     handlers = Handlers(Path())
-    handlers.check("plain.f", "python3.12", PLACE)
+    handlers.check(make("plain.f"), PLACE)
     (modules / "plain.py").write_text("syntax error")
-    handlers.check("plain.g", "python3.12", PLACE)
+    handlers.check(make("plain.g"), PLACE)
 
 
 @pytest.fixture
@@ -218,7 +234,7 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_scripts_that_are_there(scripts: Path, handler: str) -> None:
-    Handlers(Path()).check(handler, "nodejs20.x", PLACE)
+    Handlers(Path()).check(make(handler, "nodejs20.x"), PLACE)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +276,7 @@ def test_scripts_that_cannot_be_there(
     scripts: Path, handler: str, message: str, hint: str | None
 ) -> None:
     with pytest.raises(DefinitionError) as caught:
-        Handlers(Path()).check(handler, "nodejs20.x", PLACE)
+        Handlers(Path()).check(make(handler, "nodejs20.x"), PLACE)
     assert (str(caught.value), caught.value.hint) == (f"serverless.yml:5:14: {message}", hint)
     assert isinstance(caught.value, UnsupportedFeatureError) == ("TypeScript" in message)
 
@@ -270,7 +286,7 @@ def test_executables(scripts: Path) -> None:
 
     def refusal() -> tuple[str, str | None]:
         with pytest.raises(DefinitionError) as caught:
-            handlers.check("bin/main", "provided.al2023", PLACE)
+            handlers.check(make("bin/main", "provided.al2023"), PLACE)
         return str(caught.value), caught.value.hint
 
     assert refusal() == (
@@ -283,8 +299,53 @@ def test_executables(scripts: Path) -> None:
         "run `chmod +x bootstrap`",
     )
     (scripts / "bootstrap").chmod(0o755)
-    handlers.check("bin/main", "provided.al2023", PLACE)
+    handlers.check(make("bin/main", "provided.al2023"), PLACE)
     (scripts / "bin").mkdir()
     (scripts / "bin" / "main").touch(mode=0o644)
     with pytest.raises(DefinitionError, match="bin/main is not executable"):
-        handlers.check("bin/main", "provided.al2023", PLACE)
+        handlers.check(make("bin/main", "provided.al2023"), PLACE)
+
+
+def test_a_bootstrap_may_be_in_a_layer(scripts: Path) -> None:
+    for name in ("low", "high"):
+        (scripts / name).mkdir()
+    low, high = (scripts / name for name in ("low", "high"))
+    function = make("main", "provided.al2023", (low, high))
+    (low / "bootstrap").touch(mode=0o755)
+    assert executable_file(function, scripts) == low / "bootstrap"
+    (high / "bootstrap").touch(mode=0o755)
+    assert executable_file(function, scripts) == high / "bootstrap"
+    Handlers(scripts).check(function, PLACE)
+    (scripts / "bootstrap").touch(mode=0o755)
+    assert executable_file(function, scripts) == scripts / "bootstrap"
+
+
+def test_a_module_may_be_in_a_layer_or_installed(modules: Path) -> None:
+    layer = modules / "layer"
+    for name in ("python/wrapped/handler.py", "python/lib/python3.12/site-packages/plain.py"):
+        (layer / name).parent.mkdir(parents=True)
+        (layer / name).write_text("def only_here(event, context): ...\n")
+    Handlers(modules).check(make("wrapped/handler.only_here", layers=(layer,)), PLACE)
+    with pytest.raises(DefinitionError, match=r"plain.py has no function `only_here`"):
+        Handlers(modules).check(make("plain.only_here", layers=(layer,)), PLACE)
+    with pytest.raises(DefinitionError, match=r"there is no file `wrapped/handler.py`"):
+        Handlers(modules).check(make("wrapped.handler.only_here"), PLACE)
+    Handlers(modules).check(make("yaml.safe_load"), PLACE)
+
+
+def test_what_only_the_services_own_python_understands(tmp_path: Path) -> None:
+    (tmp_path / "h.py").write_text("def f(event, context): return event ?? {}\n")
+    environment = tmp_path / ".venv"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin" / "python").touch()
+    site = environment / "lib" / "python3.99" / "site-packages"
+    site.mkdir(parents=True)
+    (site / "wrapper.py").write_text("def f(event, context): ...\n")
+    (environment / "pyvenv.cfg").write_text("version = 3.10.1\n")
+    with pytest.raises(DefinitionError, match="Python cannot read this"):
+        Handlers(tmp_path).check(make("h.f"), PLACE)
+    (environment / "pyvenv.cfg").write_text("version = 3.99.0\n")
+    Handlers(tmp_path).check(make("h.f"), PLACE)
+    Handlers(tmp_path).check(make("wrapper.f"), PLACE)
+    with pytest.raises(DefinitionError, match=r"there is no file `yaml.py`"):
+        Handlers(tmp_path).check(make("yaml.safe_load"), PLACE)

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bellwire.definition.model import Function
+from bellwire.definition.model import Function, Logging
 from bellwire.errors import Place
 from bellwire.functions.variables import (
     RuntimeSettings,
@@ -32,6 +33,7 @@ def make(
     *,
     has_aws_files: bool = False,
     runtime: str = "python3.12",
+    **settings: Any,
 ) -> dict[str, str]:
     function = Function(
         key="f",
@@ -43,6 +45,7 @@ def make(
         environment=environment or {},
         reserved_concurrency=None,
         place=Place("serverless.yml", 1, 1),
+        **settings,
     )
     return make_variables(
         function, RUNTIME, inherited, has_aws_files=has_aws_files, runtime_folder="/rt"
@@ -64,7 +67,13 @@ def test_all_variables_of_a_function() -> None:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_FORMAT": "Text",
         "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/demo-dev-f",
+        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:3001",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:3001",
+        "AWS_ENDPOINT_URL_IOT_DATA_PLANE": "http://127.0.0.1:3001",
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:3001/dev",
         "LAMBDA_TASK_ROOT": "/srv/demo",
         "LAMBDA_RUNTIME_DIR": "/rt",
         "BELLWIRE_HTTP_URL": "http://127.0.0.1:3001",
@@ -151,26 +160,65 @@ def test_where_aws_keeps_credentials() -> None:
     ]
 
 
-def test_other_runtimes_are_told_where_the_node_is() -> None:
-    python = make({"AWS_ENDPOINT_URL_LAMBDA": "http://elsewhere"})
-    node = make({"AWS_ENDPOINT_URL_LAMBDA": "http://elsewhere"}, runtime="nodejs20.x")
-    assert node == {
-        **python,
-        "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs20.x",
-        "AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:3001",
-        "AWS_ENDPOINT_URL_IOT_DATA_PLANE": "http://127.0.0.1:3001",
-        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:3001/dev",
-    }
+@pytest.mark.parametrize("runtime", ["python3.12", "nodejs20.x", "provided.al2023"])
+def test_clients_of_any_runtime_are_told_where_the_node_is(runtime: str) -> None:
+    variables = make({"AWS_ENDPOINT_URL_LAMBDA": "http://elsewhere"}, runtime=runtime)
+    assert variables == {**make({}), "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}"}
     own = {"AWS_ENDPOINT_URL_IOT_DATA_PLANE": "https://iot.example.com"}
-    assert make({}, own, runtime="provided").items() >= own.items()
+    assert make({}, own, runtime=runtime).items() >= own.items()
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-def test_no_proxy_stands_between_a_runtime_and_the_node(name: str) -> None:
+@pytest.mark.parametrize("runtime", ["python3.12", "nodejs20.x", "provided.al2023"])
+def test_no_proxy_stands_between_a_function_and_the_node(name: str, runtime: str) -> None:
     spared = "127.0.0.1,localhost"
-    variables = make({name: "http://proxy:3128"}, runtime="provided.al2023")
+    variables = make({name: "http://proxy:3128"}, runtime=runtime)
     assert (variables["NO_PROXY"], variables["no_proxy"]) == (spared, spared)
-    variables = make({name: "http://proxy", "no_proxy": ".corp"}, runtime="nodejs20.x")
+    variables = make({name: "http://proxy", "no_proxy": ".corp"}, runtime=runtime)
     assert (variables["NO_PROXY"], variables["no_proxy"]) == (f".corp,{spared}", f".corp,{spared}")
-    assert "NO_PROXY" not in make({name: "http://proxy"})
-    assert "NO_PROXY" not in make({}, runtime="nodejs20.x")
+    assert "NO_PROXY" not in make({}, runtime=runtime)
+
+
+def test_how_a_function_logs_and_starts() -> None:
+    variables = make({}, provisioned_concurrency=2, logging=Logging("JSON", "WARN", "INFO", "/own"))
+    assert variables["AWS_LAMBDA_INITIALIZATION_TYPE"] == "provisioned-concurrency"
+    assert variables["AWS_LAMBDA_LOG_FORMAT"] == "JSON"
+    assert variables["AWS_LAMBDA_LOG_LEVEL"] == "WARN"
+    assert variables["AWS_LAMBDA_LOG_GROUP_NAME"] == "/own"
+    assert "AWS_LAMBDA_LOG_LEVEL" not in make({})
+
+
+LAYERS = (Path("/l/low"), Path("/l/high"))
+
+
+def test_python_finds_what_is_in_layers() -> None:
+    variables = make({"PATH": "/bin", "PYTHONPATH": "/mine"}, layers=LAYERS)
+    assert variables["PYTHONPATH"].split(":") == [
+        "/mine",
+        "/l/high/python/lib/python3.12/site-packages",
+        "/l/low/python/lib/python3.12/site-packages",
+        "/l/high/python",
+        "/l/low/python",
+    ]
+    assert variables["PATH"] == "/bin:/l/high/bin:/l/low/bin"
+    assert variables["LD_LIBRARY_PATH"] == "/l/high/lib:/l/low/lib"
+    assert "NODE_PATH" not in variables
+
+
+def test_node_finds_what_is_in_layers() -> None:
+    variables = make({}, {"NODE_PATH": "/mine"}, runtime="nodejs20.x", layers=LAYERS)
+    assert variables["NODE_PATH"].split(":") == [
+        "/mine",
+        "/l/high/nodejs/node20/node_modules",
+        "/l/low/nodejs/node20/node_modules",
+        "/l/high/nodejs/node_modules",
+        "/l/low/nodejs/node_modules",
+    ]
+    assert variables["PATH"] == "/l/high/bin:/l/low/bin"
+    assert "PYTHONPATH" not in variables
+
+
+def test_executables_find_programs_and_libraries_in_layers() -> None:
+    variables = make({}, runtime="provided.al2023", layers=LAYERS[:1])
+    assert (variables["PATH"], variables["LD_LIBRARY_PATH"]) == ("/l/low/bin", "/l/low/lib")
+    assert not {"PYTHONPATH", "NODE_PATH"} & variables.keys()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,8 @@ from bellwire.definition.destinations import Targets, read_event_invoke_config
 from bellwire.definition.events import Events, read_events
 from bellwire.definition.findings import Findings
 from bellwire.definition.intrinsics import Intrinsics
+from bellwire.definition.layers import Layers
+from bellwire.definition.logs import read_logging
 from bellwire.definition.model import Function
 from bellwire.definition.naming import function_logical_id, rule_logical_id
 from bellwire.definition.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
@@ -105,12 +106,15 @@ def read_functions(service: Fields, provider: Fields, prefix: str, findings: Fin
         if _runs_here(fields, runtime, events, entry.place, findings):
             entered.append(_enter(fields, key, names[key], runtime, events, entry.place))
     _check_names(entered)
-    _report_python({each.runtime: each.place for each in reversed(entered)}, findings)
     return Functions(tuple(entered), names)
 
 
 def make_function(
-    entered: Entered, functions: Functions, provider: Fields, intrinsics: Intrinsics
+    entered: Entered,
+    functions: Functions,
+    provider: Fields,
+    intrinsics: Intrinsics,
+    layers: Layers,
 ) -> Function:
     """Return the finished function: its own settings before the provider's, before defaults."""
     fields = entered.fields
@@ -118,6 +122,7 @@ def make_function(
     timeout = _first(
         each.integer("timeout", low=1, high=_LONGEST_TIMEOUT_S) for each in (fields, provider)
     )
+    reserved, provisioned = _concurrency(fields)
     memory = _first(each.integer("memorySize", low=low, high=high) for each in (fields, provider))
     return Function(
         key=entered.key,
@@ -127,12 +132,36 @@ def make_function(
         timeout_s=float(timeout or _DEFAULT_TIMEOUT_S),
         memory_mb=memory or _DEFAULT_MEMORY_MB,
         environment=_environment(provider, fields, intrinsics),
-        reserved_concurrency=fields.integer("reservedConcurrency", low=0),
+        reserved_concurrency=reserved,
         place=entered.place,
         event_invoke_config=read_event_invoke_config(
             fields, Targets(functions.names, functions.runs), intrinsics
         ),
+        provisioned_concurrency=provisioned,
+        layers=layers.of(fields, provider),
+        logging=read_logging(fields, provider),
     )
+
+
+def _concurrency(fields: Fields) -> tuple[int | None, int]:
+    """Return the reserved and the provisioned concurrency.
+
+    [docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html]
+    """
+    reserved = fields.integer("reservedConcurrency", low=0)
+    provisioned = fields.integer("provisionedConcurrency", low=0) or 0
+    if reserved is not None and provisioned > reserved:
+        raise DefinitionError(
+            f"`{fields.path('provisionedConcurrency')}` is {provisioned}, more than the "
+            f"reservedConcurrency {reserved}",
+            place=fields.place("provisionedConcurrency"),
+        )
+    if provisioned and fields.boolean("snapStart"):
+        raise DefinitionError(
+            f"`{fields.name}` has provisionedConcurrency and snapStart; Lambda takes one of them",
+            place=fields.place("provisionedConcurrency"),
+        )
+    return reserved, provisioned
 
 
 def _first(values: Iterator[int | None]) -> int | None:
@@ -227,13 +256,6 @@ def _check_names(entered: list[Entered]) -> None:
                 f"the first is at {first.place}",
                 place=each.place,
             )
-
-
-def _report_python(runtimes: dict[str, Place], findings: Findings) -> None:
-    here = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for runtime, place in runtimes.items():
-        if runtime.startswith("python") and runtime != here:
-            findings.notice(f"functions of {runtime} run on {here} here, Bellwire's own", place)
 
 
 def _environment(provider: Fields, own: Fields, intrinsics: Intrinsics) -> dict[str, str]:

@@ -11,6 +11,13 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from bellwire.definition.model import Function
+from bellwire.definition.requirements import (
+    is_newer,
+    layer_folders,
+    own_python,
+    package_folders,
+)
 from bellwire.definition.suggestion import clipped, did_you_mean
 from bellwire.errors import DefinitionError, Place, UnsupportedFeatureError
 
@@ -31,26 +38,30 @@ class Handlers:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._packages = package_folders(directory)
+        python = own_python(directory)
+        self._knows_syntax = python is None or not is_newer(python)
         self._names: dict[Path, frozenset[str] | None] = {}
 
-    def check(self, handler: str, runtime: str, place: Place) -> None:
-        """Raise DefinitionError if a handler, as written at `place`, cannot be there."""
-        if runtime.startswith("nodejs"):
-            self._check_node(handler, place)
-        elif runtime.startswith("provided"):
-            self._check_executable(handler, place)
+    def check(self, function: Function, place: Place) -> None:
+        """Raise DefinitionError if a function's handler, written at `place`, cannot be there."""
+        if function.runtime.startswith("nodejs"):
+            self._check_node(function.handler, place)
+        elif function.runtime.startswith("provided"):
+            self._check_executable(function, place)
         else:
-            self._check_python(handler, place)
+            self._check_python(function, place)
 
-    def _check_python(self, handler: str, place: Place) -> None:
-        """Look for the name in the module.
+    def _check_python(self, function: Function, place: Place) -> None:
+        """Look for the name in the module, which may be in a layer or an installed package too.
 
         Lambda splits at the last dot and takes `/` for `.` in the module
         [docs.aws.amazon.com/lambda/latest/dg/python-handler.html].
         """
-        module, dot, function = handler.rpartition(".")
+        handler = function.handler
+        module, dot, name = handler.rpartition(".")
         parts = module.replace("/", ".").split(".")
-        if not dot or not function or not module:
+        if not dot or not name or not module:
             raise DefinitionError(
                 f"{clipped(handler)} is no handler", place=place, hint="write `module.function`"
             )
@@ -60,18 +71,27 @@ class Handlers:
                 place=place,
                 hint="write the path from the folder of serverless.yml, without `./` or `/`",
             )
-        path = self._module_file(parts)
+        folders = (self._directory, *layer_folders(function), *self._packages)
+        path = next((path for folder in folders if (path := _module_file(folder, parts))), None)
         if not path:
             raise self._no_module(parts, place)
         if path not in self._names:
-            self._names[path] = _names_of(path)
+            self._names[path] = self._read_names(path)
         names = self._names[path]
-        if names is not None and function not in names:
+        if names is not None and name not in names:
             raise DefinitionError(
-                f"{path} has no function {clipped(function)}",
+                f"{path} has no function {clipped(name)}",
                 place=place,
-                hint=did_you_mean(function, names),
+                hint=did_you_mean(name, names),
             )
+
+    def _read_names(self, path: Path) -> frozenset[str] | None:
+        try:
+            return _names_of(path)
+        except DefinitionError:
+            if self._knows_syntax:
+                raise
+            return None  # it may be right for the newer Python that runs it
 
     def _check_node(self, handler: str, place: Place) -> None:
         """Look for the file: up to the first dot after the last slash.
@@ -107,13 +127,8 @@ class Handlers:
             hint=hint,
         )
 
-    def _check_executable(self, handler: str, place: Place) -> None:
-        """Look for an executable file: the handler's, else `bootstrap`.
-
-        [docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html]
-        """
-        files = [self._directory / name for name in (handler, "bootstrap")]
-        file = next((each for each in files if _is_file(each)), None)
+    def _check_executable(self, function: Function, place: Place) -> None:
+        file = executable_file(function, self._directory)
         if file is None:
             raise DefinitionError(
                 f"there is no file `bootstrap` in {self._directory}",
@@ -124,11 +139,6 @@ class Handlers:
             raise DefinitionError(
                 f"{file} is not executable", place=place, hint=f"run `chmod +x {file}`"
             )
-
-    def _module_file(self, parts: list[str]) -> Path | None:
-        base = self._directory.joinpath(*parts)
-        files = (base / "__init__.py", base.parent / f"{base.name}.py")
-        return next((path for path in files if _is_file(path)), None)
 
     def _no_module(self, parts: list[str], place: Place) -> DefinitionError:
         wanted = "/".join(parts)
@@ -145,6 +155,23 @@ class Handlers:
         last = wanted.rpartition("/")[2]
         same_name = [name for name in names if name.rpartition("/")[2] == last]
         return f"did you mean `{same_name[0]}`?" if same_name else did_you_mean(wanted, names)
+
+
+def executable_file(function: Function, directory: Path) -> Path | None:
+    """Return what runs a function of the runtime `provided`: its handler's file, else `bootstrap`.
+
+    `bootstrap` may be in a layer too.
+    docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
+    """
+    folders = (directory, *reversed(function.layers))
+    files = (directory / function.handler, *(folder / "bootstrap" for folder in folders))
+    return next((file for file in files if _is_file(file)), None)
+
+
+def _module_file(folder: Path, parts: list[str]) -> Path | None:
+    base = folder.joinpath(*parts)
+    files = (base / "__init__.py", base.parent / f"{base.name}.py")
+    return next((path for path in files if _is_file(path)), None)
 
 
 def _is_file(path: Path, suffix: str = "") -> bool:

@@ -28,7 +28,8 @@ from bellwire.limits import DEFINITION_BYTES, DEFINITION_VALUES, VARIABLE_DEPTH
 class Names:
     """What a template of this service can refer to.
 
-    `functions` and `rules` hold their names by logical id; `api_id` is that of the functions' API.
+    `functions`, `rules` and `layers` hold their names by logical id; `api_id` is that of the
+    functions' API.
     """
 
     service: str
@@ -38,6 +39,7 @@ class Names:
     api_id: str
     functions: Mapping[str, str]
     rules: Mapping[str, str]
+    layers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def _named(name_property: str, arn: str) -> _Kind:
 
 _QUEUE_URL = "https://sqs.{region}.amazonaws.com/{account}/{name}"
 _TOPIC_ARN = "arn:aws:sns:{region}:{account}:{name}"
+_LAYER_ARN = "arn:aws:lambda:{region}:{account}:layer:{name}:1"
 _API = "AWS::ApiGatewayV2::Api"
 _ENDPOINT = {"ApiEndpoint": "wss://{api_id}.execute-api.{region}.amazonaws.com"}
 
@@ -76,6 +79,7 @@ _KINDS = {
     "AWS::Lambda::Function": _named(
         "FunctionName", "arn:aws:lambda:{region}:{account}:function:{name}"
     ),
+    "AWS::Lambda::LayerVersion": _Kind("LayerName", _LAYER_ARN, {"LayerVersionArn": _LAYER_ARN}),
     _API: _Kind("Name", "{api_id}", {"ApiId": "{api_id}"}),
     "AWS::ApiGatewayV2::Stage": _Kind("StageName"),
     # AWS makes up an id for these; here it is the logical one.
@@ -174,14 +178,12 @@ class Intrinsics:
             return self._pseudo[name]
         if name == "AWS::NoValue":
             return None
-        known = {**self._names.functions, **self._names.rules}
-        if name in known:
-            return known[name]
         parameter = self._template.parameter(name)
         if parameter:
             return self._default_of(parameter, name, place)
-        resource = self._resource(name)
+        resource = self._declared(name)
         if resource is None:
+            known = {**self._names.functions, **self._names.rules, **self._names.layers}
             raise self._unknown_name(name, place, [*known, *self._pseudo])
         kind, fields = resource
         return kind.ref.format_map(fields)
@@ -224,6 +226,7 @@ class Intrinsics:
         for names, kind in (
             (self._names.functions, _KINDS["AWS::Lambda::Function"]),
             (self._names.rules, _KINDS["AWS::IoT::TopicRule"]),
+            (self._names.layers, _KINDS["AWS::Lambda::LayerVersion"]),
         ):
             if name in names:
                 return kind, self._fields(name, names[name])

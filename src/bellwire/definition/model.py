@@ -43,13 +43,15 @@ class EventInvokeConfig:
 class Logging:
     """What a function's log looks like: Lambda's advanced logging controls.
 
-    The levels are None where the format is Text, which Lambda does not filter.
+    The levels are None where the format is Text, which Lambda does not filter. `group` is the log
+    group where it is not the function's own.
     docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html
     """
 
     format: Literal["Text", "JSON"] = "Text"
     application_level: str | None = None
     system_level: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,11 @@ def function_logical_id(function: str) -> str:
     return f"{normalized_name(function)}LambdaFunction"
 
 
+def layer_logical_id(layer: str) -> str:
+    """Return the logical id of a layer that stands at the top of the file."""
+    return f"{normalized_name(layer)}LambdaLayer"
+
+
 def rule_logical_id(function: str, number: int) -> str:
     """Return the logical id of a function's `number`th rule, its name too if it has no other."""
     return f"{normalized_name(function)}IotTopicRule{number}"

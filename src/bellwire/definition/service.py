@@ -9,15 +9,18 @@ from types import MappingProxyType
 
 from bellwire.definition.apis import Context, read_apis
 from bellwire.definition.document import read_document
+from bellwire.definition.dotenv import read_dotenv
 from bellwire.definition.findings import Findings
 from bellwire.definition.functions import Functions, make_function, read_functions
 from bellwire.definition.handlers import Handlers
 from bellwire.definition.intrinsics import Intrinsics, Names
 from bellwire.definition.keys import read_access_keys
+from bellwire.definition.layers import Layers, layer_names, read_layers
 from bellwire.definition.model import Service, TopicRule
 from bellwire.definition.naming import make_api_id
 from bellwire.definition.nodes import Entry, MappingNode, ScalarNode
 from bellwire.definition.overrides import read_host_names, read_limits
+from bellwire.definition.requirements import report_missing
 from bellwire.definition.resources import Resources
 from bellwire.definition.suggestion import clipped, described, did_you_mean, nearest
 from bellwire.definition.template import Template
@@ -67,7 +70,25 @@ def load_service(
     findings = Findings()
     given = {**options, "stage": stage} if stage else options
     variables = Variables(root, directory, options=given, env=env, findings=findings)
-    return _read(Fields(root, "", variables), directory, file, findings)
+    service = Fields(root, "", variables)
+    if service.boolean("useDotenv"):
+        stage = variables.stage()
+        loaded = read_dotenv(directory, stage, env)
+        variables = Variables(root, directory, options=given, env=loaded, findings=findings)
+        service = Fields(root, "", variables)
+        _check_stage(stage, service)
+    return _read(service, directory, file, findings)
+
+
+def _check_stage(stage: str, service: Fields) -> None:
+    """Raise DefinitionError where a .env file changes the stage that it was chosen by."""
+    found = service.variables.stage()
+    if found != stage:
+        raise DefinitionError(
+            f"the stage is {clipped(stage)}, and another once the .env file is read",
+            place=service.place("useDotenv"),
+            hint="name it by --stage, or by a variable that no .env file holds",
+        )
 
 
 def _find(directory: Path) -> Path:
@@ -94,14 +115,17 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
     _check_rules(rules)
     access_keys = read_access_keys(service, findings)
     context = _context(service, provider, read, findings, bool(access_keys.secrets))
+    layers = Layers(read_layers(service, findings), directory, context.intrinsics, findings)
     functions = {
-        each.key: make_function(each, read, provider, context.intrinsics) for each in read.entered
+        each.key: make_function(each, read, provider, context.intrinsics, layers)
+        for each in read.entered
     }
     apis = read_apis(context)
     limits = read_limits(service)
     handlers = Handlers(directory)
     for each in read.entered:
-        handlers.check(each.handler, each.runtime, each.handler_place)
+        handlers.check(functions[each.key], each.handler_place)
+    report_missing(directory, functions.values(), findings)
     return Service(
         name=name,
         stage=stage,
@@ -137,6 +161,7 @@ def _context(
         api_id=api.given_id() or make_api_id(name),
         functions=functions.logical_ids(),
         rules=functions.rule_ids(),
+        layers=layer_names(read_layers(service, findings)),
     )
     intrinsics = Intrinsics(names, template, service.variables)
     return Context(

@@ -12,8 +12,8 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-SERVICE_READ = _words("service provider functions custom params resources")
-SERVICE_SKIPPED = _words("plugins package layers constructs stepFunctions useDotenv")
+SERVICE_READ = _words("service provider functions layers custom params resources useDotenv")
+SERVICE_SKIPPED = _words("plugins package constructs stepFunctions")
 SERVICE_SILENT = _words(
     "app org tenant frameworkVersion configValidationMode console dashboard build outputs stages "
     "state deprecationNotificationMode disabledDeprecations projectDir variablesResolutionMode "
@@ -22,11 +22,11 @@ SERVICE_SILENT = _words(
 
 PROVIDER_READ = _words(
     "name runtime stage region stackName timeout memorySize environment websocketsApiName "
-    "websocketsApiRouteSelectionExpression apiGateway logs"
+    "websocketsApiRouteSelectionExpression apiGateway layers logs"
 )
 PROVIDER_SKIPPED = _words(
     "alb apiKeys apiName architecture cloudFront ecr endpointType eventBridge "
-    "fileSystemConfig httpApi iam iamManagedPolicies iamRoleStatements kinesis layers "
+    "fileSystemConfig httpApi iam iamManagedPolicies iamRoleStatements kinesis "
     "resourcePolicy role runtimeManagement s3 snapStart tracing usagePlan vpc vpcEndpointIds"
 )
 PROVIDER_SILENT = _words(
@@ -39,16 +39,15 @@ PROVIDER_SILENT = _words(
 
 FUNCTION_READ = _words(
     "handler name runtime timeout memorySize environment reservedConcurrency events destinations "
-    "maximumRetryAttempts maximumEventAge"
+    "maximumRetryAttempts maximumEventAge layers logs provisionedConcurrency"
 )
 FUNCTION_SKIPPED = _words(
-    "architecture ephemeralStorageSize fileSystemConfig httpApi iamRoleStatements image layers "
-    "onError package provisionedConcurrency recursiveLoop role runtimeManagement snapStart tracing "
-    "url vpc"
+    "architecture ephemeralStorageSize fileSystemConfig httpApi iamRoleStatements image onError "
+    "package recursiveLoop role runtimeManagement snapStart tracing url vpc"
 )
 FUNCTION_SILENT = _words(
     "awsKmsKeyArn build condition dependsOn description disableLogs iamRoleStatementsInherit "
-    "iamRoleStatementsName kmsKeyArn logDataProtectionPolicy logRetentionInDays logs tags "
+    "iamRoleStatementsName kmsKeyArn logDataProtectionPolicy logRetentionInDays tags "
     "versionFunction warmup"
 )
 
@@ -62,6 +61,11 @@ EVENTS_SKIPPED = _words(
 WEBSOCKET_KEYS = _words("route routeResponseSelectionExpression authorizer")
 AUTHORIZER_KEYS = _words("name arn identitySource")
 LOGS_KEYS = _words("accessLogging format level executionLogging fullExecutionData")
+LAMBDA_LOGS_KEYS = _words("logFormat applicationLogLevel systemLogLevel logGroup")
+LAYER_KEYS = _words(
+    "path package name description compatibleRuntimes compatibleArchitectures licenseInfo "
+    "allowedAccounts retain"
+)
 DESTINATIONS_KEYS = _words("onSuccess onFailure")
 DESTINATION_KEYS = _words("type arn")
 IOT_KEYS = _words("sql sqlVersion name enabled description")

@@ -193,7 +193,7 @@ def _log_format(provider: Fields, findings: Findings) -> Node | None:
     if not logs:
         return None
     for key, entry in logs.node.entries.items():
-        if key != "websocket":
+        if key not in ("websocket", "lambda"):
             findings.skip_key("provider.logs", key, entry.place)
     node = logs.get("websocket")
     if isinstance(node, MappingNode):

@@ -5,11 +5,13 @@ docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bellwire.definition.model import Function
+from bellwire.definition.requirements import layer_folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ _CREDENTIALS = frozenset(
     }
 )
 _PLACEHOLDER = "bellwire"
+_NODE_RUNTIME = re.compile(r"nodejs(\d+)\.x")
 
 
 def pick_inherited(environment: Mapping[str, str]) -> dict[str, str]:
@@ -103,14 +106,13 @@ def make_variables(
 
     The function's own win over inherited ones, Lambda's reserved ones over both. Where no AWS
     credentials are configured, placeholders let clients sign; `has_aws_files` tells whether
-    there are files in ~/.aws. Clients of what the node serves are told its address, but for
-    Python's, which find it by themselves (see `boto`).
+    there are files in ~/.aws. Clients of what the node serves are told its address: boto3 in a
+    Python handler finds it without (see `boto`), other clients and programs that it runs do not.
     """
-    is_python = function.runtime.startswith("python")
-    endpoints = {} if is_python else _endpoints(runtime)
-    variables = {**inherited, **endpoints, **function.environment}
-    if not is_python and any(name.upper() in _PROXIES for name in variables):
+    variables = {**inherited, **_endpoints(runtime), **function.environment}
+    if any(name.upper() in _PROXIES for name in variables):
         variables |= _spare_loopback(variables)
+    variables |= _search_paths(function, variables)
     if not has_aws_files and not _has_credentials(variables):
         variables |= {
             "AWS_ACCESS_KEY_ID": _PLACEHOLDER,
@@ -119,9 +121,19 @@ def make_variables(
         }
     variables.setdefault("TZ", ":UTC")
     variables.setdefault("LANG", "en_US.UTF-8")
+    variables.setdefault("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR")
     if runtime.token is not None:
         variables[TOKEN] = runtime.token
-    return variables | {
+    return variables | _reserved(function, runtime, runtime_folder)
+
+
+def _reserved(function: Function, runtime: RuntimeSettings, runtime_folder: str) -> dict[str, str]:
+    """Return the variables that nobody else may set."""
+    logging = function.logging
+    initialization = "provisioned-concurrency" if function.provisioned_concurrency else "on-demand"
+    level = {"AWS_LAMBDA_LOG_LEVEL": logging.application_level} if logging.application_level else {}
+    return {
+        **level,
         "_HANDLER": function.handler,
         "AWS_REGION": runtime.region,
         "AWS_DEFAULT_REGION": runtime.region,
@@ -129,8 +141,11 @@ def make_variables(
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
+        "AWS_LAMBDA_LOG_FORMAT": logging.format,
+        "AWS_LAMBDA_LOG_GROUP_NAME": logging.group or f"/aws/lambda/{function.name}",
+        # Python's worker needs no Runtime API: the node answers there that it has none.
+        "AWS_LAMBDA_RUNTIME_API": runtime.http_url.partition("://")[2],
         "LAMBDA_TASK_ROOT": str(runtime.directory),
         "LAMBDA_RUNTIME_DIR": runtime_folder,
         HTTP_URL: runtime.http_url,
@@ -147,6 +162,29 @@ def _endpoints(runtime: RuntimeSettings) -> dict[str, str]:
         "AWS_ENDPOINT_URL_LAMBDA": runtime.http_url,
         "AWS_ENDPOINT_URL_IOT_DATA_PLANE": runtime.http_url,
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": f"{runtime.http_url}/{runtime.stage}",
+    }
+
+
+def _search_paths(function: Function, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the search paths that lead into layers, after what is already in them.
+
+    The last layer lies over those before, so it comes first
+    [docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html].
+    """
+    layers = tuple(reversed(function.layers))
+    folders: dict[str, Sequence[Path]] = {
+        "PATH": [layer / "bin" for layer in layers],
+        "LD_LIBRARY_PATH": [layer / "lib" for layer in layers],
+    }
+    if function.runtime.startswith("python"):
+        folders["PYTHONPATH"] = layer_folders(function)
+    elif (node := _NODE_RUNTIME.fullmatch(function.runtime)) is not None:
+        subfolders = (f"node{node[1]}/node_modules", "node_modules")
+        folders["NODE_PATH"] = [layer / "nodejs" / sub for sub in subfolders for layer in layers]
+    return {
+        name: ":".join(filter(None, (variables.get(name), *map(str, found))))
+        for name, found in folders.items()
+        if found
     }
 
 
