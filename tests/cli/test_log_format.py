@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from bellwire.cli.log_format import LineFormatter
+from bellwire.cli.log_format import LineFormatter, readable
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,16 @@ def test_an_entry_of_a_function(request_id: str | None, text: str, line: str) ->
     at, rest = LineFormatter().format(record).split(" ", 1)
     assert re.fullmatch(r"\d\d:\d\d:\d\d", at)
     assert rest == line
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\tb é \u00a0 💡", "a\tb é \u00a0 💡"),
+        ("\x1b[1;31mred\x1b[0m", "\x1b[1;31mred\x1b[0m"),
+        ("\x1b[2J\x1b]0;title\x07", r"\x1b[2J\x1b]0;title\x07"),
+        ("\x00\r\x7f\x9b", r"\x00\r\x7f\x9b"),
+    ],
+)
+def test_what_steers_a_terminal_is_shown_and_not_done(text: str, shown: str) -> None:
+    assert readable(text) == shown

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+
+
+_CONTROL = re.compile(r"\x1b\[[\d;]*m|[^\t\n\x20-\x7e\xa0-\U0010ffff]")
 
 
 class LineFormatter(logging.Formatter):
@@ -19,14 +23,23 @@ class LineFormatter(logging.Formatter):
         function = getattr(record, "function", None)
         if function is not None:
             request_id = getattr(record, "request_id", None) or "-"
-            return f"{at} {function} {request_id[:8]} {indented(record.getMessage())}"
+            return f"{at} {function} {request_id[:8]} {readable(record.getMessage())}"
         text = f"{at} {record.levelname} {record.name}: {record.getMessage()}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
-def indented(text: str) -> str:
-    """Return a message of a function so that its further lines are seen to belong to it."""
-    return text.replace("\n", "\n    ")
+def readable(text: str) -> str:
+    """Return an entry of a function so that its further lines are seen to belong to it.
+
+    Of what steers a terminal colours are left; the rest, which may have come from anywhere, is
+    shown and not done.
+    """
+    return _CONTROL.sub(_escape, text).replace("\n", "\n    ")
+
+
+def _escape(match: re.Match[str]) -> str:
+    found = match[0]
+    return found if len(found) > 1 else repr(found)[1:-1]
 
 
 def configure_logging() -> None:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from bellwire.cli.log_format import indented
+from bellwire.cli.log_format import readable
 from bellwire.cli.options import DataDir
 from bellwire.errors import NotFoundError
 from bellwire.functions.log_files import FOLDER, LogReader, Record, decode
@@ -86,7 +86,7 @@ def _format(record: Record) -> str:
     The trace of an invocation is one and long, so it stands where the invocation starts.
     """
     where = f"{_time(record.time_ms)} {record.function or '-'} {record.request_id or '-'}"
-    text = indented(record.text)
+    text = readable(record.text)
     if record.trace_id and record.stream == "platform" and text.startswith("START "):
         text += f" Trace: {record.trace_id}"
     return f"{where} {text}"
