@@ -13,7 +13,7 @@ from bellwire.functions.log_files import LogReader, Record, decode
 from bellwire.functions.log_store import BATCH_S, LogStore
 
 
-HEADER = "Root=1-62e900b2-710d76f009d6e7785905449a;Parent=0efbd19962d95b05;Sampled=0"
+TRACE = "1-62e900b2-710d76f009d6e7785905449a"
 MEGABYTE = 1024 * 1024
 
 
@@ -38,12 +38,12 @@ def test_lines_are_on_disk_soon(tmp_path: Path) -> None:
         store = LogStore(tmp_path / "logs", MEGABYTE)
         store.open({"f": "demo-dev-f"})
         before_ms = time.time_ns() // 1_000_000
-        store.add("f", "id", HEADER, "platform", "START")
+        store.add("f", "id", TRACE, "platform", "START")
         store.add("f", "id", "1-2-3", "stdout", "a\nb")
         store.add("f", None, None, "stderr", "é")
         assert records(tmp_path / "logs") == []
         first, second, third = await wait_for(tmp_path / "logs", 3)
-        assert first[1:] == ("f", "id", "1-62e900b2-710d76f009d6e7785905449a", "platform", "START")
+        assert first[1:] == ("f", "id", TRACE, "platform", "START")
         assert second[1:] == ("f", "id", "1-2-3", "stdout", "a\nb")
         assert third[1:] == ("f", None, None, "stderr", "é")
         assert before_ms <= first.time_ms <= third.time_ms <= time.time_ns() // 1_000_000
@@ -123,7 +123,7 @@ def test_many_lines_keep_their_order_and_cost_little(tmp_path: Path) -> None:
         store = LogStore(tmp_path / "logs", 64 * MEGABYTE)
         store.open({})
         for number in range(40_000):
-            store.add("f", "id", HEADER, "stdout", str(number))
+            store.add("f", "id", TRACE, "stdout", str(number))
             if number % 1000 == 0:
                 await asyncio.sleep(0)
         await store.close()

@@ -12,7 +12,7 @@ from bellwire.functions.reports import InitReport, PlatformLog, Report, billed_m
 
 
 ID = "6f747c00-191b-4aae-a82a-d4b28f3d1a1b"
-TRACE = "Root=1-62e900b2-710d76f009d6e7785905449a;Parent=0efbd19962d95b05;Sampled=0"
+TRACE = "1-62e900b2-710d76f009d6e7785905449a"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:shop-dev-Notify"
 NOW_MS = 1_665_533_835_007
 MEGABYTE = 1024 * 1024
@@ -110,7 +110,7 @@ class TestJson:
                     "requestId": ID,
                     "functionArn": ARN,
                     "version": "$LATEST",
-                    "tracing": {"type": "X-Amzn-Trace-Id", "value": TRACE},
+                    "tracing": {"type": "X-Amzn-Trace-Id", "value": f"Root={TRACE}"},
                 },
             }
         ]
@@ -122,7 +122,7 @@ class TestJson:
             '{"time":"2022-10-12T00:17:15.007Z","type":"platform.report","record":'
             f'{{"requestId":"{ID}","metrics":{{"durationMs":1233.96,"billedDurationMs":1698,'
             '"memorySizeMB":128,"maxMemoryUsedMB":31,"initDurationMs":463.512},'
-            f'"tracing":{{"type":"X-Amzn-Trace-Id","value":"{TRACE}"}},"status":"success"}}}}'
+            f'"tracing":{{"type":"X-Amzn-Trace-Id","value":"Root={TRACE}"}},"status":"success"}}}}'
         )
 
     def test_what_is_not_known_is_left_out(self) -> None:

@@ -23,8 +23,6 @@ BATCH_S = 0.2
 WAITING_BYTES = 8 * 1024 * 1024
 """Most that waits for the disk; 40 000 lines a second are twice that."""
 
-_ROOT = slice(len("Root="), len("Root=1-00000000-000000000000000000000000"))
-
 
 class LogStore:
     """The logs of one node's functions. To be used in one event loop; `close` once."""
@@ -61,9 +59,7 @@ class LogStore:
         stream: str,
         text: str,
     ) -> None:
-        """Keep an entry; of a trace header its root is kept."""
-        if trace_id is not None and trace_id.startswith("Root="):
-            trace_id = trace_id[_ROOT]
+        """Keep an entry."""
         line = encode(_now_ms(), function, request_id, trace_id, stream, text)
         if len(self._waiting) + len(line) > self._limit:
             self._lost += 1

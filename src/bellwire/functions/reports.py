@@ -34,7 +34,8 @@ class Report(NamedTuple):
     """What one invocation took.
 
     `init_s` is None but for the first invocation of an environment. `memory_bytes` is the most that
-    the environment has used so far; None where the system does not tell.
+    the environment has used so far; None where the system does not tell. `trace_id` is the root of
+    the trace.
     """
 
     request_id: str
@@ -230,7 +231,7 @@ def _status_json(status: Status, error_type: str | None) -> str:
 def _tracing(trace_id: str | None) -> str:
     if trace_id is None:
         return ""
-    return f',"tracing":{{"type":"X-Amzn-Trace-Id","value":{quote(trace_id)}}}'
+    return f',"tracing":{{"type":"X-Amzn-Trace-Id","value":{quote(f"Root={trace_id}")}}}'
 
 
 def _milliseconds(seconds: float) -> float:
