@@ -111,7 +111,8 @@ class RuntimeLog:
         self._is_json = environment.get(FORMAT, "").upper() == "JSON"
         level = environment.get(LEVEL, "").upper()
         level = "DEBUG" if level == "TRACE" else level
-        self.level = level if level in logging.getLevelNamesMapping() else None
+        # getLevelName gives the number of a name; getLevelNamesMapping is not in Python 3.10.
+        self.level = level if isinstance(logging.getLevelName(level), int) else None
         """For the root logger; None leaves it as it is."""
         self._formatter = JsonFormatter() if self._is_json else TextFormatter()
         self.handler = LambdaLogHandler(write, self._formatter)
