@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 DEVICES ?= 8
 
-.PHONY: run test check bench conformance lock clean
+.PHONY: run test check bench conformance differential lock clean
 
 run: $(VENV)/run.stamp ## the bundled application with simulated devices
 	@$(BIN)/bellwire run --simulate $(DEVICES)
@@ -28,6 +28,9 @@ conformance: $(VENV)/dev.stamp ## AWS's requirements one by one, and Autobahn: d
 	@sh tests/tools/setup.sh peers
 	@sh tests/conformance/autobahn/setup.sh $(BIN)/python
 	@$(BIN)/python -m tests.conformance
+
+differential: $(VENV)/dev.stamp ## the Python worker beside AWS's runtime client: docs/differential.md
+	@$(BIN)/python -m tests.differential
 
 lock: $(VENV)/dev.stamp ## bring the lock files up to date with pyproject.toml
 	@$(PIP) install 'uv>=0.9'

@@ -32,6 +32,7 @@ def test_what_a_handler_reads_from_its_context() -> None:
     identity = values.pop("identity")
     assert callable(values.pop("get_remaining_time_in_millis"))
     assert callable(values.pop("log"))
+    assert values.pop("w3c")() == {}
     assert values == {
         "aws_request_id": "id-1",
         "client_context": None,

@@ -13,8 +13,8 @@ def test_the_document_of_an_exception() -> None:
         "KeyError", "'tempé'", request_id=ID, stack_trace=['  File "/var/task/h.py", line 2\n']
     )
     assert document == (
-        b'{"errorMessage": "\'temp\\u00e9\'", "errorType": "KeyError", '
-        b'"requestId": "6c14aac6-b810-49ce-9c6c-50104412d524", '
+        '{"errorMessage": "\'tempé\'", "errorType": "KeyError", '.encode()
+        + b'"requestId": "6c14aac6-b810-49ce-9c6c-50104412d524", '
         b'"stackTrace": ["  File \\"/var/task/h.py\\", line 2\\n"]}'
     )
 
@@ -67,3 +67,10 @@ def test_the_document_of_a_large_response() -> None:
         b'{"errorMessage": "Response payload size exceeded maximum allowed payload size '
         b'(6291556 bytes).", "errorType": "Function.ResponseSizeTooLarge"}'
     )
+
+
+def test_words_are_written_as_they_are_but_for_what_no_utf_8_can_hold() -> None:
+    document = documents.handler_error("ValueError", "ä€", request_id="id")
+    assert '"errorMessage": "ä€"'.encode() in document
+    odd = documents.handler_error("ValueError", "ä\ud800", request_id="id")
+    assert b'"errorMessage": "\\u00e4\\ud800"' in odd

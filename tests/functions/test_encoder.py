@@ -1,13 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+from collections import Counter
 from decimal import Decimal
+from typing import NamedTuple
 
 import pytest
 
-from bellwire.functions.encoder import EventDecoder, ResultEncoder
+from bellwire.functions.encoder import EventDecoder, ResultEncoder, escapes_text
 from bellwire.functions.handler import HandlerFault
+
+
+class Point(NamedTuple):
+    x: int
+    y: object
 
 
 @pytest.fixture
@@ -28,6 +36,9 @@ def encoder() -> ResultEncoder:
         (float("inf"), "Infinity"),
         ({"a": "é".encode()}, '{"a": "é"}'),
         ("mark-", '"mark-"'),
+        (Point(1, (Point(2, 3),)), '{"x": 1, "y": [{"x": 2, "y": 3}]}'),
+        ({"d": Decimal(1), "p": [Point(1, 2)]}, '{"d": 1, "p": [{"x": 1, "y": 2}]}'),
+        ({"é".encode(): {1: {b"": 2}}}, '{"é": {"1": {"": 2}}}'),
     ],
 )
 def test_results_are_written_as_lambda_writes_them(
@@ -47,6 +58,7 @@ def test_bytes_are_passed_on_as_they_are(encoder: ResultEncoder) -> None:
         ({"a": object()}, "Object of type object is not JSON serializable"),
         ({(1,): 2}, "keys must be str, int, float, bool or None, not tuple"),
         ([b"\xff"], "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        ({Decimal(1): 2}, "keys must be str, int, float, bool or None, not Decimal"),
         ("\ud800", "'utf-8' codec can't encode character '\\ud800'"),
     ],
 )
@@ -61,10 +73,25 @@ def test_what_is_not_json_is_a_marshal_error(
 
 
 def test_the_result_of_an_async_handler_is_a_marshal_error(encoder: ResultEncoder) -> None:
-    work = asyncio.sleep(0)
+    work = asyncio.sleep(0)  # closed by the encoder: else a warning would fail this test
     with pytest.raises(HandlerFault, match="Object of type coroutine is not JSON serializable"):
-        encoder.encode_result(work)
-    work.close()
+        encoder.encode_result({"work": work})
+    del work
+    gc.collect()
+
+
+def test_text_is_escaped_for_runtimes_that_do_so() -> None:
+    encoder = ResultEncoder(token="mark-", escapes=True)
+    assert encoder.encode_result(["ä\ud800", Decimal("1.0")]) == b'["\\u00e4\\ud800", 1.0]'
+    runtimes = ["AWS_Lambda_python3.9", "AWS_Lambda_python3.11", "AWS_Lambda_python3.12", "", "x"]
+    assert [escapes_text(runtime) for runtime in runtimes] == [True, True, False, False, False]
+
+
+def test_a_circle_of_other_types_is_still_named(encoder: ResultEncoder) -> None:
+    ring: list[object] = [Counter("a")]
+    ring.append(ring)
+    with pytest.raises(HandlerFault, match="Circular reference detected"):
+        encoder.encode_result(ring)
 
 
 def test_a_circle_and_a_depth_without_end_are_marshal_errors(encoder: ResultEncoder) -> None:

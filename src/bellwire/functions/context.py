@@ -83,6 +83,10 @@ class LambdaContext:
         """Return the milliseconds until the invocation is cut off."""
         return max(0, self._epoch_deadline_time_in_ms - int(self._function.clock() * 1000))
 
+    def w3c(self) -> dict[str, str]:
+        """Return the caller's W3C trace context: none, as no caller here sends one."""
+        return {}
+
     def log(self, msg: object) -> None:
         """Write a message to the log."""
         self._function.log(str(msg))

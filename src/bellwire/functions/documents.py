@@ -121,8 +121,13 @@ def _platform_error(error_type: str, request_id: str, what: str) -> bytes:
     )
 
 
-_encode_json = json.JSONEncoder().encode  # not json.dumps: a handler may have patched it
+# Not json.dumps: a handler may have patched it.
+_encode_json = json.JSONEncoder(ensure_ascii=False).encode
+_encode_escaped = json.JSONEncoder().encode
 
 
 def _encode(document: dict[str, object]) -> bytes:
-    return _encode_json(document).encode()
+    try:
+        return _encode_json(document).encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return _encode_escaped(document).encode()
