@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ TIMEOUT_S = 2.0
 TASK_ROOT = "/var/task"
 """Where Lambda has a function's files: shown in place of the temporary folder."""
 _LOG_FILE = "DIFFERENTIAL_LOG"
+_REPORT = re.compile(r"(INIT_)?(START|REPORT) |END RequestId")
+"""What Bellwire writes of both."""
 
 BOOTSTRAP = f"""#!/bin/sh
 exec 3>>"${_LOG_FILE}" 1>&3 2>&3
@@ -151,7 +154,9 @@ class _Side:
         """Take what the process wrote up to here, and what Bellwire said of it."""
         if self._log is not None:
             self._written += self._read(self._log)
-        self._written += [line.text for line in lines if line.function == self.function.key]
+        for line in lines:
+            if line.function == self.function.key and not _REPORT.match(line.text):
+                self._written += line.text.split("\n")
 
     def _read(self, log: Path) -> list[str]:
         if not log.exists():

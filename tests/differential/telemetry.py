@@ -25,11 +25,16 @@ def decode_lines(data: bytes) -> list[str]:
         _, size, _ = _HEADER.unpack_from(frame)
         message = frame[_HEADER.size : _HEADER.size + size]
         *whole, rest = output.split(b"\n")
-        lines += [_text(line) for line in whole]
+        lines += _lines(whole)
         lines += _text(message).rstrip("\n").split("\n")
         data = frame[_HEADER.size + size :]
     *whole, last = (rest + data).split(b"\n")
-    return [*lines, *map(_text, whole), *([_text(last)] if last else [])]
+    return [*lines, *_lines(whole), *(_lines([last]) if last else [])]
+
+
+def _lines(messages: list[bytes]) -> list[str]:
+    """A carriage return divides the lines of a message, as in Bellwire's log."""
+    return [line for message in messages for line in _text(message).split("\r")]
 
 
 def _text(data: bytes) -> str:
