@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 
@@ -17,6 +17,7 @@ CHAPTERS = {
     "ends": "How a process ends",
     "inits": "How an init fails",
     "output": "What is written",
+    "json": "What is written, where the log's format is JSON",
     "surroundings": "What a handler finds around it",
 }
 """Titles, in the order of the page."""
@@ -33,6 +34,7 @@ class Case:
     event: bytes
     runtime: str = "python3.12"
     variables: Mapping[str, str] = field(default_factory=dict)
+    client_context: bytes = b""
 
     @property
     def setting(self) -> tuple[str, str, tuple[tuple[str, str], ...]]:
@@ -160,6 +162,31 @@ def cases() -> list[Case]:
                 found += [
                     Case(f"init-{name}", what, chapter, handler, b"1")
                     for name, (what, handler) in INITS.items()
+                ]
+            case "json":
+                found += [
+                    replace(
+                        case,
+                        name=case.name.replace("output-", f"json-{level.lower()}-"),
+                        what=f"{case.what}; level {level}",
+                        chapter="json",
+                        variables={
+                            "AWS_LAMBDA_LOG_FORMAT": "JSON",
+                            "AWS_LAMBDA_LOG_LEVEL": level,
+                        },
+                    )
+                    for level in ("TRACE", "INFO", "ERROR")
+                    for case in _of_module("output")
+                    if "logs" in case.name or "warns" in case.name or "context" in case.name
+                ]
+                found += [
+                    replace(
+                        case,
+                        name=f"json-{case.name}",
+                        chapter="json",
+                        variables={"AWS_LAMBDA_LOG_FORMAT": "JSON"},
+                    )
+                    for case in _of_module("failures")
                 ]
             case _:
                 found += _of_module(chapter)

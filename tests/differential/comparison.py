@@ -18,7 +18,7 @@ from bellwire.functions.pool import Functions, LogLine, RuntimeSettings
 from bellwire.limits import Limits
 from tests.differential import plain
 from tests.differential.cases import FILES, SERVICE, Case
-from tests.differential.telemetry import decode_lines
+from tests.differential.telemetry import decode_messages
 
 
 REQUEST_ID = "6c14aac6-b810-49ce-9c6c-50104412d524"
@@ -26,7 +26,7 @@ TIMEOUT_S = 2.0
 TASK_ROOT = "/var/task"
 """Where Lambda has a function's files: shown in place of the temporary folder."""
 _LOG_FILE = "DIFFERENTIAL_LOG"
-_REPORT = re.compile(r"(INIT_)?(START|REPORT) |END RequestId")
+_REPORT = re.compile(r"(INIT_)?(START|REPORT) |END RequestId|\{\"time\".*\"platform\.")
 """What Bellwire writes of both."""
 
 BOOTSTRAP = f"""#!/bin/sh
@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
 
     payload: str
     failed: bool
-    lines: tuple[str, ...]
+    messages: tuple[str, ...]
 
 
 class Comparison(NamedTuple):
@@ -60,7 +60,7 @@ class Comparison(NamedTuple):
         ours, theirs = self.ours, self.theirs
         aspects = {
             "result": (ours.payload, ours.failed) != (theirs.payload, theirs.failed),
-            "log": ours.lines != theirs.lines,
+            "log": ours.messages != theirs.messages,
         }
         return frozenset(name for name, differs in aspects.items() if differs)
 
@@ -138,7 +138,9 @@ class _Side:
     async def run(self, functions: Functions, case: Case, lines: list[LogLine]) -> Outcome:
         """Invoke the function and say what it came to."""
         key = self.function.key
-        result = await functions.invoke(key, case.event, request_id=REQUEST_ID)
+        result = await functions.invoke(
+            key, case.event, request_id=REQUEST_ID, client_context=case.client_context
+        )
         while (now := functions.statistics()[key]).busy or now.starting:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         self.collect(lines)
@@ -147,20 +149,22 @@ class _Side:
         return Outcome(
             plain.document(payload.replace(self._folder, TASK_ROOT)),
             result.error is not None,
-            tuple(plain.lines(line.replace(self._folder, TASK_ROOT) for line in written)),
+            tuple(plain.messages(text.replace(self._folder, TASK_ROOT) for text in written)),
         )
 
     def collect(self, lines: list[LogLine]) -> None:
         """Take what the process wrote up to here, and what Bellwire said of it."""
         if self._log is not None:
             self._written += self._read(self._log)
-        for line in lines:
-            if line.function == self.function.key and not _REPORT.match(line.text):
-                self._written += line.text.split("\n")
+        self._written += [
+            line.text
+            for line in lines
+            if line.function == self.function.key and not _REPORT.match(line.text)
+        ]
 
     def _read(self, log: Path) -> list[str]:
         if not log.exists():
             return []
         data = log.read_bytes()[self._offset :]
         self._offset += len(data)
-        return decode_lines(data)
+        return decode_messages(data)

@@ -18,9 +18,9 @@ INTRODUCTION = """\
 `make differential` writes this page. It runs each handler below twice: in Bellwire's worker, and in
 [awslambdaric](https://github.com/aws/aws-lambda-python-runtime-interface-client) {version}, the
 client that Lambda's managed Python runtimes run, on Bellwire's Runtime API, with {python}.
-Results and error documents are compared byte for byte, logs line for line; `make test` does it too.
-Left out are times, addresses, and the runtime's own frames in a traceback. The handlers are in
-[tests/differential](../tests/differential).
+Results and error documents are compared byte for byte, logs message for message; `make test` does
+it too. Left out are times, addresses, and the runtime's own frames in a traceback. The handlers are
+in [tests/differential](../tests/differential).
 
 {count} cases; {same} come to the same in both. The others say what differs, with Bellwire's side
 first, and why.
@@ -58,7 +58,7 @@ def _outcome(outcome: Outcome) -> str:
         document = json.loads(outcome.payload)
         message = document["errorMessage"].partition("Error: ")
         shown = f"{document['errorType']}: {_code(message[2] or message[0])}"
-    return shown + _logged(len(outcome.lines))
+    return shown + _logged(len(outcome.messages))
 
 
 def _logged(count: int) -> str:
@@ -66,9 +66,9 @@ def _logged(count: int) -> str:
         case 0:
             return ""
         case 1:
-            return "; 1 line"
+            return "; 1 message"
         case _:
-            return f"; {count} lines"
+            return f"; {count} messages"
 
 
 def _shown_difference(comparison: Comparison) -> str:
@@ -77,7 +77,7 @@ def _shown_difference(comparison: Comparison) -> str:
         return f"{_outcome(ours)} · {_outcome(theirs)}"
     lines = [
         line
-        for line in difflib.ndiff(theirs.lines, ours.lines)
+        for line in difflib.ndiff(theirs.messages, ours.messages)
         if line.startswith(("+ ", "- ")) and line[2:].strip()
     ]
     shown = lines[0]

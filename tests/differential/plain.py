@@ -37,14 +37,18 @@ def text(value: str) -> str:
     return value
 
 
-def lines(written: Iterable[str]) -> Iterator[str]:
-    """Yield lines masked, and without the frames of the runtime that called the handler."""
+def messages(written: Iterable[str]) -> Iterator[str]:
+    """Yield messages masked, and without the frames of the runtime that called the handler."""
     is_runtime = False
-    for line in map(text, written):
-        bare = line.removeprefix("  | ")  # of a group of exceptions
-        if _RUNTIME_LINE.match(bare):
-            is_runtime = True
-        elif is_runtime and not bare.replace("\xa0", " ").startswith("    "):
-            is_runtime = False
-        if not is_runtime:
-            yield line
+    for message in map(text, written):
+        kept = []
+        for line in message.split("\n"):
+            bare = line.removeprefix("  | ")  # of a group of exceptions
+            if _RUNTIME_LINE.match(bare):
+                is_runtime = True
+            elif is_runtime and not bare.replace("\xa0", " ").startswith("    "):
+                is_runtime = False
+            if not is_runtime:
+                kept.append(line)
+        if kept:
+            yield "\n".join(kept)

@@ -16,26 +16,22 @@ _MAGIC = re.compile(rb"\xa5\x5a\x00[\x00-\x1f]")
 """No UTF-8 has these bytes."""
 
 
-def decode_lines(data: bytes) -> list[str]:
-    """Return output and records as lines of text, in order."""
-    lines: list[str] = []
+def decode_messages(data: bytes) -> list[str]:
+    """Return lines of output, and records as one text each, in order."""
+    messages: list[str] = []
     rest = b""
     while match := _MAGIC.search(data):
         output, frame = rest + data[: match.start()], data[match.start() :]
         _, size, _ = _HEADER.unpack_from(frame)
-        message = frame[_HEADER.size : _HEADER.size + size]
+        record = frame[_HEADER.size : _HEADER.size + size]
         *whole, rest = output.split(b"\n")
-        lines += _lines(whole)
-        lines += _text(message).rstrip("\n").split("\n")
+        messages += map(_text, whole)
+        messages.append(_text(record))
         data = frame[_HEADER.size + size :]
     *whole, last = (rest + data).split(b"\n")
-    return [*lines, *_lines(whole), *(_lines([last]) if last else [])]
-
-
-def _lines(messages: list[bytes]) -> list[str]:
-    """A carriage return divides the lines of a message, as in Bellwire's log."""
-    return [line for message in messages for line in _text(message).split("\r")]
+    return [*messages, *map(_text, whole), *([_text(last)] if last else [])]
 
 
 def _text(data: bytes) -> str:
-    return data.decode(errors="replace").removesuffix("\r")
+    """A carriage return divides the lines of a message, as in Bellwire's log."""
+    return data.decode(errors="replace").rstrip("\r\n").replace("\r", "\n")

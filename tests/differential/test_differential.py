@@ -13,7 +13,7 @@ from tests.differential import page
 from tests.differential.cases import Case, cases
 from tests.differential.comparison import Comparison, Outcome, compare
 from tests.differential.differences import DIFFERENCES
-from tests.differential.telemetry import decode_lines
+from tests.differential.telemetry import decode_messages
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "differential.md"
@@ -73,8 +73,8 @@ def test_a_difference_that_is_not_listed_is_a_problem() -> None:
 
 def test_a_listed_difference_that_is_none_is_a_problem() -> None:
     outcome = Outcome("1", False, ())
-    [problem] = page.problems([made(outcome, outcome, "around-safe-path")])
-    assert problem.startswith("around-safe-path: nothing differs, and result is listed.")
+    [problem] = page.problems([made(outcome, outcome, "around-modules-imported")])
+    assert problem.startswith("around-modules-imported: nothing differs, and result is listed.")
 
 
 def frame(message: bytes, kind: int = 0xA55A0017) -> bytes:
@@ -83,5 +83,5 @@ def frame(message: bytes, kind: int = 0xA55A0017) -> bytes:
 
 def test_records_and_output_are_read_in_order() -> None:
     data = b"one\ntw" + frame(b"record\nof two\n\n") + b"o\n" + frame("ä".encode()) + b"end"
-    assert decode_lines(data) == ["one", "record", "of two", "two", "ä", "end"]
-    assert decode_lines(b"") == []
+    assert decode_messages(data) == ["one", "record\nof two", "two", "ä", "end"]
+    assert decode_messages(b"") == []

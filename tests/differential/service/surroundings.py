@@ -162,7 +162,7 @@ def flags(event: Any, context: Any) -> Any:
         "warnoptions": sys.warnoptions,
         "encoding": sys.getfilesystemencoding(),
         "recursion": sys.getrecursionlimit(),
-        "collects": [gc.isenabled(), gc.get_freeze_count()],
+        "collects": gc.isenabled(),
     }
 
 
