@@ -53,6 +53,7 @@ FOREIGN: dict[str, set[str]] = {
     "watchfiles": {"reload"},
     "boto3": {"notify", "templates"},
     "botocore": {"notify", "functions"},
+    "debugpy": {"functions"},  # the user's, where it is there
     # functions: the log store, not what runs in a function's process.
     "orjson": {"functions", "gateway", "iot", "notify", "server", "simulation", "definition"},
     "airspeed": {"gateway"},
@@ -70,6 +71,7 @@ SHELLS = {
     "functions/fork_server.py",
     "functions/forks.py",
     "functions/launcher.py",
+    "functions/private_tmp.py",
     "functions/process.py",
     "functions/programs.py",
     "functions/python_environment.py",

@@ -236,6 +236,7 @@ class Node:
             stage=service.stage,
             http_url=self.http_url,
             token=self._token if service.access_keys.sign_connections else None,
+            temporary=self._data_dir.absolute() / "tmp",
         )
 
     def _make_functions(self, runtime: RuntimeSettings) -> Functions:

@@ -82,6 +82,8 @@ class Harness:
         http_url: str = "http://127.0.0.1:9",
         environment: Mapping[str, str] | None = None,
         grace_s: float = 0.0,
+        temporary: Path | None = None,
+        debug: str | None = None,
     ) -> AsyncIterator[Functions]:
         """Run functions; at the end all of their processes must be gone."""
         runtime = RuntimeSettings(
@@ -91,6 +93,8 @@ class Harness:
             stage="dev",
             http_url=http_url,
             environment={**self.environment(), **(environment or {})},
+            temporary=temporary,
+            debug=debug,
         )
         pools = Functions(
             functions,

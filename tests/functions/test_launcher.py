@@ -22,7 +22,7 @@ ID = "6c14aac6-b810-49ce-9c6c-50104412d524"
 
 
 def launch(parent_pid: int, *program: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-I", "-S", str(LAUNCHER_FILE), str(parent_pid), *program]
+    command = [sys.executable, "-I", "-S", str(LAUNCHER_FILE), str(parent_pid), "", *program]
     return subprocess.run(command, capture_output=True, text=True, timeout=20)
 
 
@@ -40,7 +40,7 @@ def test_a_child_whose_parent_is_gone_does_not_run() -> None:
 def test_the_program_dies_with_its_parent(harness: Harness) -> None:
     source = (
         "import os, subprocess, sys\n"
-        "command = [sys.executable, '-I', '-S', sys.argv[1], str(os.getpid())]\n"
+        "command = [sys.executable, '-I', '-S', sys.argv[1], str(os.getpid()), '']\n"
         "child = subprocess.Popen([*command, '/bin/sh', '-c', 'echo up; exec sleep 60'],"
         " stdout=subprocess.PIPE)\n"
         "child.stdout.readline()\n"

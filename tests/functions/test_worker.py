@@ -64,6 +64,7 @@ class Worker:
             function_arn="arn",
             variables=ENVIRONMENT,
             channel_names=(),
+            temporary=None,
             response_bytes=1000,
             log_bytes_per_s=1_000_000,
             is_debug=False,

@@ -133,8 +133,13 @@ class EnvironmentSettings(NamedTuple):
 class Kind(Protocol):
     """How the environments of one function are started."""
 
-    async def start(self, variables: Mapping[str, str], owner: Owner) -> Environment:
-        """Start a process with these variables, to be opened next; raises OSError."""
+    async def start(
+        self, variables: Mapping[str, str], temporary: str | None, owner: Owner
+    ) -> Environment:
+        """Start a process with these variables, to be opened next; raises OSError.
+
+        `temporary` is the folder that becomes its `/tmp`.
+        """
 
 
 class Environment(asyncio.Protocol):

@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -151,10 +150,8 @@ class ForkServers:
         self._directory = directory
         self._servers: dict[tuple[Path, frozenset[tuple[str, str]]], ForkServer] = {}
 
-    def of(
-        self, variables: Mapping[str, str], *, python: Path = Path(sys.executable)
-    ) -> ForkServer:
-        """Return the fork server for a function with these variables."""
+    def of(self, python: Path, variables: Mapping[str, str]) -> ForkServer:
+        """Return the fork server for a function that this Python runs with these variables."""
         started_with = {name: value for name, value in variables.items() if _is_read(name)}
         key = (python, frozenset(started_with.items()))
         server = self._servers.get(key)

@@ -9,7 +9,14 @@ from bellwire.definition.model import Function
 from bellwire.errors import UnsupportedFeatureError
 from bellwire.functions.environment import ChannelFactory, EnvironmentSettings, Kind
 from bellwire.functions.forks import ForkServers
-from bellwire.functions.programs import Node, find_executable, is_node
+from bellwire.functions.programs import (
+    Node,
+    Python,
+    find_executable,
+    find_python,
+    is_node,
+    is_python,
+)
 from bellwire.functions.python_environment import PythonKind
 from bellwire.functions.runtime_environment import RuntimeKind
 from bellwire.functions.variables import RuntimeSettings
@@ -29,8 +36,10 @@ class Kinds:
         self._runtime = runtime
         self._channels = channels
         self._fork_servers = ForkServers(runtime.directory)
+        self._python = Python(find_python(runtime.directory))
         self._node = Node(search_path)
-        self._node_functions: list[Function] = []
+        self._unprepared: dict[str, Function] = {}
+        """A function of each runtime that nothing was said of yet."""
 
     def of(self, function: Function, settings: EnvironmentSettings) -> Kind:
         """Return how a function is run.
@@ -39,18 +48,22 @@ class Kinds:
         program that runs it is missing.
         """
         runtime = self._runtime
-        if function.runtime.startswith("python"):
+        if is_python(function.runtime):
+            self._unprepared.setdefault(function.runtime, function)
             return PythonKind(
                 function,
                 runtime,
                 settings,
+                python=self._python.path,
                 channels=self._channels,
                 fork_servers=self._fork_servers,
             )
         if is_node(function.runtime):
             self._node.require(function)
-            self._node_functions.append(function)
-            command = partial(self._node.command, runtime.directory)
+            self._unprepared.setdefault(function.runtime, function)
+            command = partial(
+                self._node.command, function, runtime.directory, is_debug=settings.is_debug
+            )
             return RuntimeKind(function, runtime, settings, command)
         if function.runtime.startswith("provided"):
             program = find_executable(function, runtime.directory)
@@ -66,12 +79,12 @@ class Kinds:
 
         Raises StartError where a program does not run.
         """
-        if not self._node_functions:
-            return []
-        await self._node.probe()
-        by_runtime = {each.runtime: each for each in reversed(self._node_functions)}
-        remarks = ((each.key, self._node.remark(each)) for each in by_runtime.values())
-        self._node_functions.clear()
+        remarks = []
+        while self._unprepared:
+            runtime, function = self._unprepared.popitem()
+            program = self._python if is_python(runtime) else self._node
+            await program.probe()
+            remarks.append((function.key, program.remark(function)))
         return [(key, remark) for key, remark in remarks if remark is not None]
 
     async def stop(self) -> None:

@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
+DEBUGGER = ("127.0.0.1", 5678)
+"""Where debugpy listens in a function that is debugged: its own default."""
+
+
 class Launch(NamedTuple):
     """One environment of a function, as its process is to make it.
 
@@ -14,6 +18,7 @@ class Launch(NamedTuple):
     numbers of the sockets that came with the fork. `response_bytes` bounds a result,
     `log_bytes_per_s` the output that reaches the node. With `is_debug` the descriptors 0, 1 and 2
     are a terminal's, and `sys.stdout` is left as it is.
+    `temporary` is the folder that becomes its `/tmp`; None leaves that as it is.
     """
 
     function: str
@@ -22,6 +27,7 @@ class Launch(NamedTuple):
     function_arn: str
     variables: Mapping[str, str]
     channel_names: Sequence[str]
+    temporary: str | None
     response_bytes: int
     log_bytes_per_s: int
     is_debug: bool

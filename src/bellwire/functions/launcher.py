@@ -1,6 +1,7 @@
-"""Becomes another program that dies with the node: `launcher.py PARENT_PID PROGRAM ARGUMENT…`.
+"""Becomes another program that dies with the node: `launcher.py PARENT_PID TMP PROGRAM ARGUMENT…`.
 
-Runs as a script of its own. Standard library only.
+TMP is the folder that becomes the program's `/tmp`, or empty. Runs as a script of its own: standard
+library only.
 """
 
 from __future__ import annotations
@@ -8,6 +9,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+
+
+if __name__ == "__main__" and (root := os.path.abspath(f"{__file__}/../../..")) not in sys.path:
+    sys.path.append(root)
+
+from bellwire.functions.private_tmp import use_private_tmp
 
 
 _PR_SET_PDEATHSIG = 1
@@ -36,8 +43,10 @@ def name_process(name: str) -> None:
 
 def main() -> None:
     """Run the program that the command line names."""
-    die_with(int(sys.argv[1]))
-    program = sys.argv[2:]
+    parent_pid, temporary, *program = sys.argv[1:]
+    die_with(int(parent_pid))
+    if temporary:
+        use_private_tmp(temporary, needed=(os.getcwd(), *program))
     try:
         os.execv(program[0], program)
     except OSError as error:

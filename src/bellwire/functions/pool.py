@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import mkdtemp
 
 from bellwire.definition.model import Function
 from bellwire.errors import (
@@ -23,6 +25,7 @@ from bellwire.errors import (
     TooManyRequestsError,
 )
 from bellwire.functions import documents
+from bellwire.functions.context import trace_id
 from bellwire.functions.environment import (
     UNHANDLED,
     ChannelFactory,
@@ -35,7 +38,7 @@ from bellwire.functions.environment import (
 )
 from bellwire.functions.kinds import Kinds
 from bellwire.functions.log_line import LogLine, Source
-from bellwire.functions.reports import PlatformLog
+from bellwire.functions.reports import PlatformLog, Report
 from bellwire.functions.scheduler import Scheduler
 from bellwire.functions.statistics import FunctionStatistics, Recorder
 from bellwire.functions.variables import (
@@ -112,6 +115,10 @@ class Functions:
         What fails is logged: a further environment is tried at the next invocation. Raises
         StartError where the Node.js of this machine does not run.
         """
+        temporary = self._runtime.temporary
+        if temporary is not None:
+            await _remove(str(temporary))  # what a killed node left
+            temporary.mkdir(parents=True, mode=0o700)
         await self._prepare_kinds()
         await asyncio.gather(*(pool.start() for pool in self._pools.values()))
 
@@ -185,6 +192,7 @@ class Functions:
             self._kinds,
             self._limits,
             arn=function_arn(function.name, self._runtime),
+            temporary=self._runtime.temporary,
             log=self._log,
             recorder=recorder,
             is_debug=function.key == self._runtime.debug,
@@ -211,6 +219,7 @@ class _Pool:
         limits: Limits,
         *,
         arn: str,
+        temporary: Path | None,
         log: Callable[[LogLine], None],
         recorder: Recorder | None,
         is_debug: bool,
@@ -223,7 +232,9 @@ class _Pool:
         self._log = log
         self._payload_bytes = limits.payload_bytes
         self._idle_s = limits.environment_idle_s
+        self._temporary = temporary
         settings = _settings(function, limits, arn=arn, is_debug=is_debug)
+        self._platform_log = settings.platform_log
         self._kind = kinds.of(function, settings)
         concurrency = function.reserved_concurrency
         self._scheduler: Scheduler[Environment, Invocation] = Scheduler(
@@ -236,7 +247,7 @@ class _Pool:
             kept=max(1, function.provisioned_concurrency),
         )
         self._environments: set[Environment] = set()
-        self._unburied: set[asyncio.Future[None]] = set()
+        self._unburied: set[asyncio.Task[None]] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = _NEVER
@@ -354,7 +365,7 @@ class _Pool:
     def init_failed(self, environment: Environment, failure: Failure) -> None:
         """Answer whoever the environment was started for."""
         self._environments.discard(environment)
-        self._start_failed(failure.result)
+        self._start_failed(failure, environment.init_s)
 
     def lost(self, environment: Environment, was: State) -> None:
         """Forget an environment and start another if none is left."""
@@ -411,18 +422,28 @@ class _Pool:
     async def _start_one(self) -> None:
         if self._has_ended:
             return
+        folder = None
         try:
-            environment = await self._kind.start({**self._variables, **self._own_variables()}, self)
+            if self._temporary is not None:
+                folder = mkdtemp(prefix=f"{self._function.key}-", dir=self._temporary)
+            variables = {**self._variables, **self._own_variables()}
+            environment = await self._kind.start(variables, folder, self)
         except OSError as error:
             self._not_started(str(error))
+            await _remove(folder)
             return
         self._environments.add(environment)
-        self._unburied.add(environment.ended)
-        environment.ended.add_done_callback(self._unburied.discard)
+        burial = self._loop.create_task(self._bury(environment, folder))
+        self._unburied.add(burial)
+        burial.add_done_callback(self._unburied.discard)
         self._watch(environment.deadline)
         if self._has_ended:
             environment.retire()
         await environment.open()
+
+    async def _bury(self, environment: Environment, folder: str | None) -> None:
+        await environment.ended
+        await _remove(folder)
 
     def _own_variables(self) -> dict[str, str]:
         date = time.strftime("%Y/%m/%d", time.gmtime())
@@ -430,17 +451,39 @@ class _Pool:
 
     def _not_started(self, reason: str) -> None:
         text = f"[bellwire] no process could be started: {reason}"
-        self.write_line(None, "stderr", text, None)
-        self._start_failed(
-            lambda request_id: Result(documents.start_error(request_id, reason), UNHANDLED, False)
-        )
+        self.write_line(None, "platform", text, None)
 
-    def _start_failed(self, failure: Callable[[str], Result]) -> None:
+        def result(request_id: str) -> Result:
+            return Result(documents.start_error(request_id, reason), UNHANDLED, False)
+
+        self._start_failed(Failure(result, "error", "Runtime.InvalidEntrypoint"), 0.0)
+
+    def _start_failed(self, failure: Failure, duration_s: float) -> None:
         self.recorder.init_failed()
         self._tell_first(False)
         for invocation in self._scheduler.init_failed(self._loop.time()):
-            self._refuse(invocation, failure(invocation.request_id))
+            self._report_refused(invocation.request_id, failure, duration_s)
+            self._refuse(invocation, failure.result(invocation.request_id))
         self._grow()
+
+    def _report_refused(self, request_id: str, failure: Failure, duration_s: float) -> None:
+        """Write what Lambda writes of an invocation for which no environment started."""
+        now, platform = time.time(), self._platform_log
+        trace = trace_id(request_id, int(now))
+        report = Report(
+            request_id,
+            duration_s,
+            None,
+            None,
+            self._function.memory_mb,
+            failure.status,
+            failure.error_type,
+            trace,
+        )
+        now_ms = int(now * 1000)
+        lines = (*platform.start(request_id, trace, now_ms), *platform.end(report, now_ms))
+        for text in lines:
+            self.write_line(request_id, "platform", text, trace)
 
     def _refuse(self, invocation: Invocation, result: Result) -> None:
         """Answer an invocation that never ran."""
@@ -504,6 +547,12 @@ class _Pool:
             environment.check_memory()
         if at_work and not self._has_ended:
             self._memory_watch = self._loop.call_later(_MEMORY_WATCH_S, self._check_memory)
+
+
+async def _remove(folder: str | None) -> None:
+    """Remove a folder with all that a function left in it, as far as that may be done."""
+    if folder is not None:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _settings(

@@ -29,6 +29,9 @@ _PYTHON_PROBE = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
 _AS_ON_LAMBDA = ("--no-experimental-require-module", "--no-experimental-detect-module")
 """Lambda's Node.js takes a file for a module only where its name or package.json says so
 [docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html]."""
+INSPECTOR = "127.0.0.1:9229"
+"""Where a Node.js function that is debugged listens for a debugger: Node.js's own default."""
+_HEAP_OPTION = "max-old-space-size"
 _PROBE = (
     "console.log([process.version, ...process.argv.slice(1).filter("
     "(name) => process.allowedNodeEnvironmentFlags.has(name))].join(' '))"
@@ -38,6 +41,11 @@ _PROBE = (
 def is_node(runtime: str) -> bool:
     """Tell whether functions of this runtime are run by Node.js."""
     return _NODE.fullmatch(runtime) is not None
+
+
+def is_python(runtime: str) -> bool:
+    """Tell whether functions of this runtime are run by Python."""
+    return runtime.startswith("python")
 
 
 def find_python(directory: Path) -> Path:
@@ -58,6 +66,8 @@ class Python:
 
     async def probe(self) -> None:
         """Ask it for its version; raises StartError where it does not run or is too old."""
+        if self._version:
+            return
         version = await self._ask_version()
         if version[:2] < _OLDEST_PYTHON:
             oldest = _dotted(_OLDEST_PYTHON)
@@ -119,6 +129,8 @@ class Node:
     async def probe(self) -> None:
         """Ask it for its version and the options it knows; raises StartError."""
         assert self._path is not None
+        if self._version:
+            return
         command = [self._path, "-e", _PROBE, "--", *_AS_ON_LAMBDA]
         try:
             answer = await _ask(command)
@@ -136,10 +148,24 @@ class Node:
             return None
         return f"[bellwire] {function.runtime} runs on Node.js {self._version}, of {self._path}"
 
-    def command(self, directory: Path) -> Sequence[str]:
-        """Return what runs a function of the service in this folder."""
+    def command(self, function: Function, directory: Path, *, is_debug: bool) -> Sequence[str]:
+        """Return what runs a function of the service in this folder.
+
+        With `is_debug` its inspector listens on `INSPECTOR`.
+        """
         assert self._path is not None
-        return [self._path, *self._options, str(BOOTSTRAP_FILE), str(directory)]
+        options = list(self._options)
+        if _HEAP_OPTION not in function.environment.get("NODE_OPTIONS", ""):
+            # Told of no bound, V8 collects late, and the process is killed for what is garbage.
+            options.append(f"--{_HEAP_OPTION}={_heap_mb(function.memory_mb)}")
+        if is_debug:
+            options.append(f"--inspect={INSPECTOR}")
+        return [self._path, *options, str(BOOTSTRAP_FILE), str(directory)]
+
+
+def _heap_mb(memory_mb: int) -> int:
+    """Return what the heap may take of a function's memory; Node.js itself needs some 60 MB."""
+    return max(memory_mb - 64, memory_mb // 2)
 
 
 async def _ask(command: Sequence[str]) -> str:

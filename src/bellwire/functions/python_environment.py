@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 from bellwire.definition.model import Function
 from bellwire.functions import documents, frames
@@ -41,6 +42,7 @@ class PythonKind:
         runtime: RuntimeSettings,
         settings: EnvironmentSettings,
         *,
+        python: Path,
         channels: Mapping[str, ChannelFactory],
         fork_servers: ForkServers,
     ) -> None:
@@ -48,13 +50,16 @@ class PythonKind:
         self._function_arn = function_arn(function.name, runtime)
         self._directory = str(runtime.directory)
         self._settings = settings
+        self._python = python
         self._channels = channels
         self._fork_servers = fork_servers
 
-    async def start(self, variables: Mapping[str, str], owner: Owner) -> Environment:
+    async def start(
+        self, variables: Mapping[str, str], temporary: str | None, owner: Owner
+    ) -> Environment:
         """Start a worker with these variables, to be opened next; raises OSError."""
         settings, channels = self._settings, self._channels
-        server = self._fork_servers.of(variables)
+        server = self._fork_servers.of(self._python, variables)
         with open_ends(channels=len(channels), uses_terminal=settings.is_debug) as ends:
             process = ends.process(await server.fork(ends.theirs))
         launch = Launch(
@@ -64,6 +69,7 @@ class PythonKind:
             function_arn=self._function_arn,
             variables=variables,
             channel_names=tuple(channels),
+            temporary=temporary,
             response_bytes=settings.response_bytes,
             log_bytes_per_s=settings.log_bytes_per_s,
             is_debug=settings.is_debug,

@@ -54,12 +54,15 @@ class RuntimeKind:
         self._settings = settings
         self._command = command
 
-    async def start(self, variables: Mapping[str, str], owner: Owner) -> Environment:
+    async def start(
+        self, variables: Mapping[str, str], temporary: str | None, owner: Owner
+    ) -> Environment:
         """Start the program with these variables, to be opened next; raises OSError."""
         listening = socket.create_server(("127.0.0.1", 0))
         host, port = listening.getsockname()
         # -I -S: nothing but the standard library is wanted, and it starts twice as fast.
-        launcher = [sys.executable, "-I", "-S", str(LAUNCHER_FILE), str(os.getpid())]
+        launcher = [sys.executable, "-I", "-S", str(LAUNCHER_FILE)]
+        launcher += [str(os.getpid()), temporary or ""]
         try:
             process = start_program(
                 [*launcher, *self._command()],

@@ -21,7 +21,8 @@ class RuntimeSettings:
     `directory` is the folder of serverless.yml, `http_url` where the node listens, without a
     trailing slash. `token` is what functions show where @connections asks for a signature.
     `environment` are the variables to pick from; None means the node's own. `debug` is the key of
-    the function that somebody debugs at the node's terminal.
+    the function that somebody debugs at the node's terminal. In `temporary` each environment gets a
+    folder that becomes its `/tmp`; None leaves it the machine's.
     """
 
     directory: Path
@@ -32,6 +33,7 @@ class RuntimeSettings:
     token: str | None = None
     environment: Mapping[str, str] | None = None
     debug: str | None = None
+    temporary: Path | None = None
 
 
 HTTP_URL = "BELLWIRE_HTTP_URL"
@@ -46,7 +48,6 @@ _PASSED = frozenset(
         "HOME",
         "USER",
         "LOGNAME",
-        "TMPDIR",
         "VIRTUAL_ENV",
         "NODE_EXTRA_CA_CERTS",
         "NODE_OPTIONS",

@@ -23,9 +23,10 @@ from bellwire.functions.handler import (
     format_trace,
     load_handler,
 )
-from bellwire.functions.launch import Launch
+from bellwire.functions.launch import DEBUGGER, Launch
 from bellwire.functions.launcher import name_process
 from bellwire.functions.output import Budget, Console, Sink
+from bellwire.functions.private_tmp import use_private_tmp
 from bellwire.functions.records import RuntimeLog
 
 
@@ -197,11 +198,22 @@ def run(control_fd: int, stdin: int, stdout: int, stderr: int, *channels: int) -
         return
     launch = Launch.decode(payload)
     _enter(launch, channels)
+    if launch.is_debug:
+        _listen_for_debugger()
     runtime = Runtime(launch, control)
     handler = runtime.load()
     if handler is None:
         sys.exit(1)
     runtime.serve(handler)
+
+
+def _listen_for_debugger() -> None:
+    """Let an IDE attach, where the service has debugpy."""
+    try:
+        import debugpy  # type: ignore[import-not-found]  # the user's, not ours
+    except ImportError:
+        return
+    debugpy.listen(DEBUGGER)
 
 
 def _enter(launch: Launch, channels: tuple[int, ...]) -> None:
@@ -212,6 +224,8 @@ def _enter(launch: Launch, channels: tuple[int, ...]) -> None:
     time.tzset()
     sys.dont_write_bytecode = True  # as on Lambda, where the folder is read-only
     os.chdir(launch.directory)
+    if launch.temporary is not None:
+        use_private_tmp(launch.temporary, needed=(launch.directory, sys.prefix, *sys.path))
     sys.argv[1:] = [launch.handler]
     sys.path.insert(0, launch.directory)
     name_process(launch.function)
