@@ -168,3 +168,8 @@ SIGNATURE_SKEW_S = 300
 SIGNATURE_EXPIRES_S = 604_800
 """Longest a presigned URL may be valid, in seconds: seven days
 [docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html]."""
+
+# What AWS fixes for Lambda.
+CLIENT_CONTEXT_BYTES = 3583
+"""Longest X-Amz-Client-Context, in base64
+[docs.aws.amazon.com/lambda/latest/api/API_Invoke.html]."""

@@ -17,7 +17,7 @@ import secrets
 import socket
 import time
 import uuid
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -53,10 +53,11 @@ from bellwire.notify.channel import NotifierChannel
 from bellwire.notify.listeners import Listeners
 from bellwire.rules import Rules
 from bellwire.server.front_door import FrontDoor
-from bellwire.server.http import HttpServer, HttpServices
+from bellwire.server.http import HttpServer
 from bellwire.server.hub import Hub
 from bellwire.server.metrics import Metrics, Sources
 from bellwire.server.outbound import HttpClient
+from bellwire.server.request import HttpServices
 from bellwire.server.status import status_document
 from bellwire.settings import NODE_FILE, Settings
 from bellwire.simulation import make_devices, simulate
@@ -191,7 +192,7 @@ class Node:
         await _both(self._start_bus(), functions.start())
         await self._invocations.listen(self.service.functions, backlog.take)
         await self._rules.start(self._loaded.rules)
-        await self._open_front_door()
+        await self._open_front_door(runtime)
         self._tasks = [
             asyncio.create_task(work) for work in (self._hub.watch(), backlog.keep_alive())
         ]
@@ -304,12 +305,13 @@ class Node:
             is_hopeless=self._embedded.failure,
         )
 
-    async def _open_front_door(self) -> None:
+    async def _open_front_door(self, runtime: RuntimeSettings) -> None:
         sources = self._sources()
         services = HttpServices(
             hub=self._hub,
             ids=self._ids,
-            functions=_names(self.service.functions.values()),
+            find_function=self._find_function,
+            function_arn=partial(function_arn, runtime=runtime),
             invocation_id=_request_id,
             invoke=self._invoke_as,
             store=self._store_event,
@@ -341,6 +343,12 @@ class Node:
             listeners=self._listeners.statistics,
             deployed_name=self._deployed_name,
         )
+
+    def _find_function(self, name: str) -> Function | None:
+        """Return a function by its deployed name, else by its key."""
+        functions = self.service.functions
+        deployed = (function for function in functions.values() if function.name == name)
+        return next(deployed, functions.get(name))
 
     def _deployed_name(self, key: str) -> str:
         function = self.service.functions.get(key)
@@ -427,9 +435,13 @@ class Node:
         # A function's own request id is a UUID, as on Lambda; the gateway's is in its event.
         return self._invoke_as(function, event, _request_id())
 
-    def _invoke_as(self, function: str, event: bytes, request_id: str) -> asyncio.Future[Any]:
+    def _invoke_as(
+        self, function: str, event: bytes, request_id: str, client_context: bytes = b""
+    ) -> asyncio.Future[Any]:
         assert self._functions is not None
-        return self._functions.invoke(function, event, request_id=request_id)
+        return self._functions.invoke(
+            function, event, request_id=request_id, client_context=client_context
+        )
 
     async def _store_event(self, function: str, event: bytes, request_id: str) -> None:
         await self._invocations.store(function, event, request_id=request_id)
@@ -492,12 +504,6 @@ def _bracket(host: str) -> str:
 def _reachable(host: str) -> str:
     """Return where this machine reaches what listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-
-
-def _names(functions: Iterable[Function]) -> dict[str, str]:
-    """Return the keys of functions by all that Invoke may call them: deployed names come first."""
-    functions = list(functions)
-    return {each.key: each.key for each in functions} | {each.name: each.key for each in functions}
 
 
 @contextmanager

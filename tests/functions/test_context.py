@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from bellwire.functions.context import FunctionDetails, LambdaContext, trace_header
+import json
+
+import pytest
+from awslambdaric import lambda_context as theirs
+
+from bellwire.functions.context import Client, FunctionDetails, LambdaContext, trace_header
 
 
 ENVIRONMENT = {
@@ -14,7 +19,11 @@ ARN = "arn:aws:lambda:eu-west-1:123456789012:function:demo-dev-f"
 
 
 def make_context(
-    *, now_s: float = 0.0, deadline_ms: int = 3000, log: list[str] | None = None
+    *,
+    now_s: float = 0.0,
+    deadline_ms: int = 3000,
+    log: list[str] | None = None,
+    client_context: bytes = b"",
 ) -> LambdaContext:
     details = FunctionDetails(
         ENVIRONMENT,
@@ -22,7 +31,7 @@ def make_context(
         clock=lambda: now_s,
         log=(log if log is not None else []).append,
     )
-    return LambdaContext(details, "id-1", deadline_ms)
+    return LambdaContext(details, "id-1", deadline_ms, client_context)
 
 
 def test_what_a_handler_reads_from_its_context() -> None:
@@ -68,6 +77,47 @@ def test_its_representation_is_that_of_lambda() -> None:
         "client_context=None,identity=CognitoIdentity([cognito_identity_id=None,"
         "cognito_identity_pool_id=None]),tenant_id=None])"
     )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"custom": {"tier": "gold"}, "unknown": 1},
+        {"env": {"locale": "de"}, "custom": None},
+        {"custom": [1], "client": {}},
+        {"client": {"app_title": "Heat", "installation_id": "i-1", "other": 2}},
+        {
+            "client": {
+                "installation_id": "i",
+                "app_title": "t",
+                "app_version_name": "1.2",
+                "app_version_code": 12,
+                "app_package_name": "org.example",
+            },
+            "custom": {"a": "ü"},
+            "env": {"make": "x"},
+        },
+    ],
+)
+def test_a_client_context_is_that_of_awslambdaric(given: dict[str, object]) -> None:
+    ours = make_context(client_context=json.dumps(given).encode()).client_context
+    their = theirs.LambdaContext("id-1", json.loads(json.dumps(given)), None, 0).client_context
+    assert repr(ours) == repr(their)
+    assert ours is not None
+    assert set(ours.__slots__) == set(their.__slots__)
+    assert (ours.custom, ours.env) == (their.custom, their.env)
+    if "client" in given:
+        assert {name: getattr(ours.client, name) for name in Client.__slots__} == {
+            name: getattr(their.client, name) for name in their.client.__slots__
+        }
+
+
+def test_a_client_that_is_no_map_is_as_it_came() -> None:
+    """awslambdaric would end the process."""
+    context = make_context(client_context=b'{"client":"mine"}').client_context
+    assert context is not None
+    assert context.client == "mine"
 
 
 def test_a_trace_header_is_made_from_the_request_id() -> None:

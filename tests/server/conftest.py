@@ -23,7 +23,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
 from bellwire.console import StaticFile
-from bellwire.definition.model import AccessKeys
+from bellwire.definition.model import AccessKeys, Function
+from bellwire.errors import Place
 from bellwire.functions.backlog import BacklogStatistics
 from bellwire.functions.statistics import FunctionStatistics
 from bellwire.functions.tail import Tails
@@ -36,10 +37,11 @@ from bellwire.iot.delivery import DeliveryStatistics
 from bellwire.limits import Limits
 from bellwire.notify.listeners import ListenersStatistics
 from bellwire.server.front_door import FrontDoor
-from bellwire.server.http import HttpServer, HttpServices
+from bellwire.server.http import HttpServer
 from bellwire.server.hub import Hub
 from bellwire.server.metrics import Metrics, Sources
 from bellwire.server.outbound import HttpClient
+from bellwire.server.request import HttpServices
 from bellwire.server.status import status_document
 
 
@@ -53,10 +55,13 @@ class Result(NamedTuple):
 class Call:
     """An invocation that a test sees and may answer whenever it likes."""
 
-    def __init__(self, function: str, event: bytes, request_id: str) -> None:
+    def __init__(
+        self, function: str, event: bytes, request_id: str, client_context: bytes = b""
+    ) -> None:
         self.function = function
         self.event: Any = orjson.loads(event)
         self.request_id = request_id
+        self.client_context = client_context
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     @property
@@ -79,8 +84,10 @@ class Functions:
         self.calls: list[Call] = []
         self.answers: dict[str, Answer] = {}
 
-    def invoke(self, function: str, event: bytes, request_id: str) -> asyncio.Future[Any]:
-        call = Call(function, event, request_id)
+    def invoke(
+        self, function: str, event: bytes, request_id: str, client_context: bytes = b""
+    ) -> asyncio.Future[Any]:
+        call = Call(function, event, request_id, client_context)
         self.calls.append(call)
         answer = self.answers.get(function)
         result = answer(call) if answer is not None else None
@@ -113,6 +120,30 @@ ROUTES = {
     "set": "set",
 }
 """Route key → function; `echo` is two-way."""
+
+
+def make_function(key: str, **given: Any) -> Function:
+    usual: dict[str, Any] = {
+        "name": f"app-dev-{key}",
+        "handler": "h.f",
+        "runtime": "python3.12",
+        "timeout_s": 3.0,
+        "memory_mb": 128,
+        "environment": {},
+        "reserved_concurrency": None,
+        "place": Place("serverless.yml", 1, 1),
+    }
+    return Function(key=key, **usual | given)
+
+
+_MADE = (
+    make_function("set"),
+    make_function("set_notify_list"),
+    make_function("kept", provisioned_concurrency=1),
+    make_function("few", reserved_concurrency=1),
+)
+FUNCTIONS = {each.key: each for each in _MADE} | {each.name: each for each in _MADE}
+"""What Invoke may call, by key and by deployed name."""
 
 
 def build_api(routes: Sequence[str | Route], limits: Limits, **given: Any) -> Api:
@@ -185,11 +216,8 @@ class FrontDoorServer:
             HttpServices(
                 hub=self.hub,
                 ids=ids,
-                functions={
-                    "set": "set",
-                    "set_notify_list": "set_notify_list",
-                    "app-dev-set": "set",
-                },
+                find_function=FUNCTIONS.get,
+                function_arn="arn:aws:lambda:eu-west-1:123456789012:function:{}".format,
                 invocation_id=lambda: "8f3c0d0e-6a51-4a54-9c37-1b1b9b5f7a10",
                 invoke=self.functions.invoke,
                 store=self._store,

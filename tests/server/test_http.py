@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,13 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bellwire.definition.model import AccessKeys
-from bellwire.errors import BadRequestError, BusError, PayloadTooLargeError, TooManyRequestsError
+from bellwire.errors import BadRequestError, BusError
 from bellwire.gateway.api import Account, Api
 from bellwire.gateway.throttle import TokenBucket
 
 
 if TYPE_CHECKING:
-    from tests.server.conftest import Call, Run, Serve
+    from tests.server.conftest import Run, Serve
 
 AwsClient = Callable[[str, str], Any]
 UNKNOWN = "AAAAAAAAAAAAAAA="
@@ -202,7 +201,6 @@ def test_the_path_however_it_is_escaped(run: Run, serve: Serve) -> None:
         ("POST", "/dev"),
         ("GET", "/nowhere"),
         ("GET", "/@connections/x"),
-        ("GET", "/2015-03-31/functions/f/invocations"),
         ("DELETE", "/topics/a"),
         ("POST", "/"),
     ],
@@ -213,219 +211,6 @@ def test_what_is_no_resource_is_forbidden(run: Run, serve: Serve, method: str, p
             answer = await server.request(method, path)
             assert (answer.status, answer.body) == (403, b'{"message":"Forbidden"}')
             assert answer.headers["x-amzn-errortype"] == "ForbiddenException"
-
-    run(main())
-
-
-# Invoke
-
-
-def test_boto3_invokes(run: Run, serve: Serve, aws_client: AwsClient) -> None:
-    async def main() -> None:
-        async with serve() as server:
-            server.functions.answers["set"] = lambda call: {"got": call.event}
-            aws = aws_client("lambda", server.http_url)
-            names = [
-                "set",
-                "app-dev-set",
-                "arn:aws:lambda:eu-west-1:123456789012:function:app-dev-set:live",
-                "set:live",
-                "arn:aws:lambda:eu-west-1:123456789012:function:set",
-                "arn:aws:lambda:eu-west-1:123456789012:function:set:7",
-                "123456789012:function:set",
-            ]
-            for name in names:
-                answer = await in_thread(aws.invoke, FunctionName=name, Payload=b'{"a":1}')
-                assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
-                assert "FunctionError" not in answer
-                assert answer["Payload"].read() == b'{"got":{"a":1}}'
-            answer = await in_thread(aws.invoke, FunctionName="set")
-            assert answer["Payload"].read() == b'{"got":{}}'
-            assert "LogResult" not in answer
-            dry = await in_thread(aws.invoke, FunctionName="set", InvocationType="DryRun")
-            assert (dry["StatusCode"], dry["Payload"].read()) == (204, b"")
-            assert len(server.functions.of("set")) == len(names) + 1
-
-    run(main())
-
-
-@pytest.mark.parametrize("kind", ["RequestResponse", "Event", "DryRun"])
-def test_boto3_knows_that_there_is_no_such_function(
-    run: Run, serve: Serve, aws_client: AwsClient, kind: str
-) -> None:
-    async def main() -> None:
-        async with serve() as server:
-            aws = aws_client("lambda", server.http_url)
-            with pytest.raises(aws.exceptions.ResourceNotFoundException):
-                await in_thread(aws.invoke, FunctionName="nobody", InvocationType=kind)
-            assert (server.functions.calls, server.stored) == ([], [])
-
-    run(main())
-
-
-def test_boto3_sees_a_function_error(run: Run, serve: Serve, aws_client: AwsClient) -> None:
-    async def main() -> None:
-        async with serve() as server:
-            aws = aws_client("lambda", server.http_url)
-            invoking = asyncio.create_task(in_thread(aws.invoke, FunctionName="set"))
-            (call,) = await server.functions.wait_for("set")
-            result = type("Result", (), {"payload": b'{"errorMessage":"x"}', "error": "Unhandled"})
-            call.future.set_result(result())
-            answer = await invoking
-            assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
-            assert answer["Payload"].read() == b'{"errorMessage":"x"}'
-
-    run(main())
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (TooManyRequestsError("Rate exceeded"), "TooManyRequestsException"),
-        (PayloadTooLargeError("7 byte payload is too large"), "RequestTooLargeException"),
-    ],
-)
-def test_boto3_knows_why_an_invocation_was_refused(
-    run: Run, serve: Serve, aws_client: AwsClient, error: Exception, code: str
-) -> None:
-    async def main() -> None:
-        async with serve() as server:
-
-            def refuse(call: Call) -> object:
-                raise error
-
-            server.functions.answers["set"] = refuse
-            aws = aws_client("lambda", server.http_url)
-            with pytest.raises(ClientError) as caught:
-                await in_thread(aws.invoke, FunctionName="set")
-            assert caught.value.response["Error"]["Code"] == code
-            assert caught.value.response["Error"]["Message"] == str(error)
-
-    run(main())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        ({"Payload": b"not json"}, "InvalidRequestContentException"),
-        ({"Payload": b"not json", "InvocationType": "Event"}, "InvalidRequestContentException"),
-        ({"InvocationType": "Later"}, "InvalidParameterValueException"),
-        ({"LogType": "Head"}, "InvalidParameterValueException"),
-        ({"Payload": b'"%b"' % (b"x" * 7_500_000)}, "RequestTooLargeException"),
-    ],
-)
-def test_an_invocation_of_the_wrong_form(
-    run: Run, serve: Serve, aws_client: AwsClient, arguments: dict[str, object], code: str
-) -> None:
-    async def main() -> None:
-        async with serve() as server:
-            aws = aws_client("lambda", server.http_url)
-            with pytest.raises(ClientError) as caught:
-                await in_thread(aws.invoke, FunctionName="set", **arguments)
-            assert caught.value.response["Error"]["Code"] == code
-            assert (server.functions.calls, server.stored) == ([], [])
-
-    run(main())
-
-
-def test_the_request_id_of_an_invocation_is_told(
-    run: Run, serve: Serve, aws_client: AwsClient
-) -> None:
-    async def main() -> None:
-        async with serve() as server:
-            server.functions.answers["set"] = lambda call: {}
-            aws = aws_client("lambda", server.http_url)
-            answer = await in_thread(aws.invoke, FunctionName="set")
-            (call,) = server.functions.of("set")
-            assert answer["ResponseMetadata"]["RequestId"] == call.request_id
-            assert call.request_id == "8f3c0d0e-6a51-4a54-9c37-1b1b9b5f7a10"
-
-    run(main())
-
-
-@pytest.mark.parametrize(("log_type", "log"), [("Tail", "one\ntwo ü\n"), ("None", None)])
-def test_boto3_gets_the_last_of_the_log_where_it_asks(
-    run: Run, serve: Serve, aws_client: AwsClient, log_type: str, log: str | None
-) -> None:
-    async def main() -> None:
-        async with serve() as server:
-
-            def answer(call: Call) -> object:
-                for line in ("one", "two ü"):
-                    server.tails.add(call.request_id, line)
-                server.tails.add("of another invocation", "three")
-                return {}
-
-            server.functions.answers["set"] = answer
-            aws = aws_client("lambda", server.http_url)
-            answered = await in_thread(aws.invoke, FunctionName="set", LogType=log_type)
-            given = answered.get("LogResult")
-            assert (given and b64decode(given).decode()) == log
-
-    run(main())
-
-
-# Invoke, asynchronously
-
-
-def test_an_event_is_accepted_once_it_is_stored(
-    run: Run, serve: Serve, aws_client: AwsClient
-) -> None:
-    async def main() -> None:
-        async with serve() as server:
-            aws = aws_client("lambda", server.http_url)
-            event = {"InvocationType": "Event", "LogType": "Tail"}
-            for name, arguments in (("set", {"Payload": b'{"a": 1.10}'}), ("app-dev-set", {})):
-                answer = await in_thread(aws.invoke, FunctionName=name, **event, **arguments)
-                assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
-                assert {"ExecutedVersion", "LogResult", "FunctionError"}.isdisjoint(answer)
-            request_id = answer["ResponseMetadata"]["RequestId"]
-            assert server.stored == [
-                ("set", b'{"a": 1.10}', request_id),
-                ("set", b"{}", request_id),
-            ]
-            assert server.functions.calls == []
-
-    run(main())
-
-
-def test_an_event_that_cannot_be_stored_is_never_accepted(
-    run: Run, serve: Serve, aws_client: AwsClient
-) -> None:
-    async def main() -> None:
-        async with serve() as server:
-            server.store_error = BusError("events fill all of their 10 bytes", retryable=False)
-            aws = aws_client("lambda", server.http_url)
-            with pytest.raises(aws.exceptions.ServiceException) as caught:
-                await in_thread(aws.invoke, FunctionName="set", InvocationType="Event")
-            response = caught.value.response
-            assert response["ResponseMetadata"]["HTTPStatusCode"] == 500
-            assert response["Error"] == {
-                "Code": "ServiceException",
-                "Message": "events fill all of their 10 bytes",
-            }
-
-    run(main())
-
-
-def test_the_largest_event_of_each_kind_is_that_of_aws(
-    run: Run, serve: Serve, aws_client: AwsClient
-) -> None:
-    async def main() -> None:
-        async with serve() as server:
-            aws = aws_client("lambda", server.http_url)
-            largest = b'"%b"' % (b"x" * (1024 * 1024 - 2))
-            event = {"FunctionName": "set", "InvocationType": "Event"}
-            await in_thread(aws.invoke, **event, Payload=largest)
-            with pytest.raises(aws.exceptions.RequestTooLargeException) as caught:
-                await in_thread(aws.invoke, **event, Payload=largest + b" ")
-            assert caught.value.response["Error"]["Message"] == (
-                "1048577 byte payload is too large for the Event invocation type "
-                "(limit 1048576 bytes)"
-            )
-            assert len(server.stored) == 1
-            server.functions.answers["set"] = lambda call: {}
-            await in_thread(aws.invoke, FunctionName="set", Payload=largest + b" ")
 
     run(main())
 
@@ -740,15 +525,5 @@ def test_which_pages_may_call(
         async with serve() as server:
             answer = await server.request("GET", "/console/devices", host=host, Origin=origin)
             assert answer.status == (200 if allowed else 403)
-
-    run(main())
-
-
-def test_an_error_may_quote_what_is_no_text(run: Run, serve: Serve) -> None:
-    async def main() -> None:
-        async with serve() as server:
-            path = "/2015-03-31/functions/set/invocations"
-            answer = await server.request("POST", path, b"{}", X_Amz_Invocation_Type="\xff")
-            assert answer.status == 400
 
     run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -24,6 +25,9 @@ def invoke(
     is_async: Annotated[
         bool, typer.Option("--async", help="Hand the event over and do not wait.")
     ] = False,
+    client_context: Annotated[
+        str | None, typer.Option(help="The context.client_context of the handler, as JSON.")
+    ] = None,
     url: Annotated[str | None, typer.Option(help="As http://127.0.0.1:3001.")] = None,
     data_dir: DataDir = Path(".bellwire"),
 ) -> None:
@@ -33,14 +37,16 @@ def invoke(
         json.loads(event)
     except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"--data is not JSON: {error}") from None
-    kind = "Event" if is_async else "RequestResponse"
+    headers = {"X-Amz-Invocation-Type": "Event" if is_async else "RequestResponse"}
+    if client_context is not None:
+        headers["X-Amz-Client-Context"] = b64encode(client_context.encode()).decode()
     path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
     answer = call_node(
         url or find_node(data_dir).http_url,
         "POST",
         path,
         body=event,
-        headers={"X-Amz-Invocation-Type": kind},
+        headers=headers,
         timeout_s=_LONGEST_S,
     )
     if answer.status != 202:

@@ -5,6 +5,7 @@ docs.aws.amazon.com/lambda/latest/dg/python-context.html
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 
 
@@ -57,17 +58,68 @@ class CognitoIdentity:
         )
 
 
+class Client:
+    """The app of a caller; what it did not tell is None."""
+
+    __slots__ = (
+        "app_package_name",
+        "app_title",
+        "app_version_code",
+        "app_version_name",
+        "installation_id",
+    )
+
+    def __init__(self, given: Mapping[str, object]) -> None:
+        self.installation_id = given.get("installation_id")
+        self.app_title = given.get("app_title")
+        self.app_version_name = given.get("app_version_name")
+        self.app_version_code = given.get("app_version_code")
+        self.app_package_name = given.get("app_package_name")
+
+    def __repr__(self) -> str:
+        return (
+            f"Client([installation_id={self.installation_id},app_title={self.app_title},"
+            f"app_version_name={self.app_version_name},app_version_code={self.app_version_code},"
+            f"app_package_name={self.app_package_name}])"
+        )
+
+
+class ClientContext:
+    """What a caller of Invoke told about itself; a part that it did not tell is None.
+
+    `custom` and `env` are as they came, whatever their type.
+    """
+
+    __slots__ = ("client", "custom", "env")
+
+    def __init__(self, given: Mapping[str, object]) -> None:
+        client = given.get("client")
+        self.custom = given.get("custom")
+        self.env = given.get("env")
+        self.client = Client(client) if isinstance(client, Mapping) else client
+
+    def __repr__(self) -> str:
+        return f"ClientContext([custom={self.custom},env={self.env},client={self.client}])"
+
+
 class LambdaContext:
     """One invocation, as its handler sees it. Handlers may hang attributes of their own on it.
 
-    `memory_limit_in_mb` is a string, as on Lambda. `client_context` is None: the callers there are
-    (WebSocket API, rules) send none.
+    `memory_limit_in_mb` is a string, as on Lambda. `client_context` is None but for a caller of
+    Invoke that gave one.
     """
 
-    client_context: object = None
     tenant_id: str | None = None
 
-    def __init__(self, function: FunctionDetails, request_id: str, deadline_ms: int) -> None:
+    def __init__(
+        self,
+        function: FunctionDetails,
+        request_id: str,
+        deadline_ms: int,
+        client_context: bytes = b"",
+    ) -> None:
+        """Describe an invocation; `client_context` is a JSON object, or empty."""
+        self.client_context = ClientContext(json.loads(client_context)) if client_context else None
         self.aws_request_id = request_id
         self.log_group_name = function.log_group_name
         self.log_stream_name = function.log_stream_name

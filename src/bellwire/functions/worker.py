@@ -129,7 +129,9 @@ class Runtime:
     def _run(self, handler: Handler, call: frames.Call) -> tuple[int, bytes]:
         kind = frames.RESULT
         try:
-            context = LambdaContext(self._details, call.request_id, call.deadline_ms)
+            context = LambdaContext(
+                self._details, call.request_id, call.deadline_ms, call.client_context
+            )
             document = self._encoder.encode_result(handler(self._decode(call.event), context))
         except Exception as error:  # not SystemExit: it ends the process, as on Lambda
             kind = frames.ERROR

@@ -28,6 +28,7 @@ export class Client {
       deadlineMs: Number(headers["lambda-runtime-deadline-ms"]),
       functionArn: headers["lambda-runtime-invoked-function-arn"],
       traceId: headers["lambda-runtime-trace-id"],
+      clientContext: headers["lambda-runtime-client-context"],
       event: body,
     };
   }

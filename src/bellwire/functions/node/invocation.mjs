@@ -83,7 +83,7 @@ export class Invocation {
       memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
       logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME,
       logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
-      clientContext: undefined,
+      clientContext: isGiven(turn.clientContext) ? parse(turn.clientContext) : undefined,
       identity: undefined,
       invokedFunctionArn: turn.functionArn,
       awsRequestId: turn.requestId,
