@@ -10,7 +10,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import connections_api, connects, fanout, latency, memory, messages, mock
+from bench import (
+    connections_api,
+    connects,
+    fanout,
+    invocations,
+    latency,
+    memory,
+    messages,
+    mock,
+)
 from bench.figures import collect
 
 
@@ -21,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], dict[tuple[str, str], float]]] = {
     "mock": mock.run,
     "connects": connects.run,
     "connections_api": connections_api.run,
+    "invocations": invocations.run,
     "memory": memory.run,
 }
 

@@ -26,7 +26,7 @@ def run() -> dict[tuple[str, str], float]:
         return figures
     for service, language in (("echo", "Python"), ("echo_node", "Node.js")):
         with running_serverless_offline(service) as address:
-            theirs = call(f"ws://{address}", message=MESSAGE, reply=MESSAGE)
+            theirs = call(f"ws://{address.websocket}", message=MESSAGE, reply=MESSAGE)
         name = f"serverless-offline, {language}"
         figures |= _figures(name, theirs)
         figures[f"ratio of messages, bellwire to {name}", "×"] = ours.per_s / theirs.per_s

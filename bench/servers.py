@@ -72,9 +72,16 @@ def lacks_serverless_offline() -> str | None:
     return None
 
 
+class OfflineAddress(NamedTuple):
+    """Hosts and ports of serverless-offline: of its WebSocket API and of its Invoke API."""
+
+    websocket: str
+    invoke: str
+
+
 @contextmanager
-def running_serverless_offline(service: str) -> Iterator[str]:
-    """Run one of `services/` with serverless-offline; yields host and port of its WebSocket API."""
+def running_serverless_offline(service: str) -> Iterator[OfflineAddress]:
+    """Run one of `services/` with serverless-offline."""
     ports = _free_ports(3)
     with TemporaryDirectory(prefix="serverless-offline-bench-") as folder:
         _copy_service(service, Path(folder))
@@ -96,7 +103,8 @@ def running_serverless_offline(service: str) -> Iterator[str]:
         )
         try:
             _wait_for_port(ports[0])
-            yield f"127.0.0.1:{ports[0]}"
+            _wait_for_port(ports[2])
+            yield OfflineAddress(f"127.0.0.1:{ports[0]}", f"127.0.0.1:{ports[2]}")
         finally:
             os.killpg(process.pid, signal.SIGKILL)  # its handlers, too
             process.wait(timeout=10)
