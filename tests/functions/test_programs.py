@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import platform
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import bellwire
+from bellwire.definition.model import Logging
 from bellwire.errors import StartError
 from bellwire.functions.programs import Python, find_python
 
@@ -164,3 +167,52 @@ def test_what_a_worker_imports_runs_on_every_version(version: str) -> None:
         check=False,
     )
     assert (done.stderr, done.stdout.rpartition(".")[0][: len(version)]) == ("", version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_functions_run_on_the_services_own_python(harness: Harness, version: str) -> None:
+    folder = harness.folder / ".venv"
+    subprocess.run([find_version(version), "-m", "venv", "--without-pip", folder], check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "own.py").write_text("NAME = 'own'\n")
+    harness.write(
+        """
+        import asyncio, logging, sys, own
+        from bellwire.notify import Notifier
+        def f(event, context):
+            if event == "fail":
+                raise ValueError(event)
+            logging.getLogger().warning("hello")
+            try:
+                import aiohttp  # Bellwire's, not the service's
+            except ModuleNotFoundError:
+                return [sys.prefix, own.NAME, "%d.%d" % sys.version_info[:2]]
+        """
+    )
+
+    async def main() -> None:
+        function = harness.function(runtime="python3.9")
+        async with harness.running(
+            function, replace(function, key="json", logging=Logging("JSON", "INFO", "INFO"))
+        ) as pools:
+            for key in ("f", "json"):
+                assert await harness.value(pools, key) == [str(folder), "own", version]
+                failed = await harness.call(pools, key, "fail")
+                assert json.loads(failed.payload)["errorType"] == "ValueError"
+            remarks = [line.text for line in harness.lines if "[bellwire]" in line.text]
+            assert len(remarks) == 1
+            assert remarks[0].startswith(f"[bellwire] python3.9 runs on Python {version}.")
+
+    asyncio.run(main())
+
+
+def test_a_service_whose_python_does_not_run_is_not_started(harness: Harness) -> None:
+    make_python(harness.folder, "exit 1")
+    harness.write("def f(event, context): ...")
+
+    async def main() -> None:
+        async with harness.running(harness.function()):
+            raise AssertionError
+
+    with pytest.raises(StartError, match="does not run: it ends with status 1"):
+        asyncio.run(main())

@@ -22,10 +22,13 @@ import sys
 from collections.abc import Sequence
 
 
-if __name__ == "__main__" and sys.path[0] == os.path.dirname(os.path.abspath(__file__)):
-    sys.path.pop(0)  # no place for a handler to import from
-if __name__ == "__main__" and (root := os.path.abspath(f"{__file__}/../../..")) not in sys.path:
-    sys.path.append(root)  # the service's own Python does not know Bellwire
+if __name__ == "__main__":
+    if sys.path[0] == os.path.dirname(os.path.abspath(__file__)):
+        sys.path.pop(0)  # no place for a handler to import from
+    # The service's own Python does not know Bellwire, and is to find nothing else beside it.
+    sys.path.insert(0, os.path.abspath(f"{__file__}/../../.."))
+    __import__("bellwire")
+    sys.path.pop(0)
 
 from bellwire.functions import worker
 from bellwire.functions.launcher import die_with
