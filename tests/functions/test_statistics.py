@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import time
+from typing import TYPE_CHECKING
 
+import pytest
+
+from bellwire.errors import TooManyRequestsError
 from bellwire.functions.statistics import (
     DURATION_BOUNDS_MS,
     FunctionStatistics,
@@ -9,6 +14,10 @@ from bellwire.functions.statistics import (
     Recorder,
 )
 from bellwire.histogram import Histogram
+
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Harness, Run
 
 
 def view(recorder: Recorder) -> FunctionStatistics:
@@ -108,3 +117,84 @@ def test_counting_costs_little() -> None:
 
 def test_bounds_rise() -> None:
     assert list(DURATION_BOUNDS_MS) == sorted(set(DURATION_BOUNDS_MS))
+
+
+# Of real workers
+
+HANDLER = """
+import os, time
+
+def f(event, context):
+    if event == "sleep":
+        time.sleep(0.1)
+    if event == "raise":
+        raise ValueError(event)
+    if event == "exit":
+        os._exit(3)
+    if event == "hang":
+        time.sleep(60)
+    if event == "grow":
+        kept = b"x" * 200_000_000
+        time.sleep(60)
+"""
+
+
+def test_each_kind_of_outcome_is_counted_once(harness: Harness, run: Run) -> None:
+    harness.write(HANDLER)
+
+    async def main() -> None:
+        function = harness.function(timeout_s=0.7, concurrency=2)
+        async with harness.running(function) as pools:
+            await asyncio.gather(*(harness.value(pools, event="sleep") for _ in range(2)))
+            seen = pools.statistics()["f"]
+            assert (seen.invocations, seen.errors, seen.concurrent_max) == (2, 0, 2)
+            assert seen.cold_starts == 2
+            assert 0 < seen.init_durations.sum_ms < 10_000
+            assert seen.durations.total == 2
+            assert 100 <= seen.durations.max_ms < 600
+            for event in ("raise", "exit", "hang", "grow"):
+                assert (await harness.call(pools, event=event)).error == "Unhandled"
+            seen = pools.statistics()["f"]
+            assert (seen.invocations, seen.errors, seen.throttles) == (6, 4, 0)
+            assert (seen.timeouts, seen.crashes, seen.init_failures) == (1, 1, 0)
+            assert seen.out_of_memory == 1
+            assert (seen.durations.total, seen.durations.max_ms >= 690) == (6, True)
+
+    run(main())
+
+
+def test_an_init_that_fails_and_a_function_that_is_off(harness: Harness, run: Run) -> None:
+    harness.write("raise RuntimeError('no')")
+
+    async def main() -> None:
+        functions = (
+            harness.function("f"),
+            harness.function("g", handler="h.f", concurrency=0),
+        )
+        async with harness.running(*functions) as pools:
+            await harness.call(pools)
+            seen = pools.statistics()["f"]
+            assert (seen.invocations, seen.errors, seen.durations.total) == (1, 1, 0)
+            assert (seen.init_failures, seen.cold_starts, seen.idle) == (2, 0, 0)
+            with pytest.raises(TooManyRequestsError):
+                pools.invoke("g", b"1", request_id="id")
+            off = pools.statistics()["g"]
+            assert (off.invocations, off.errors, off.throttles) == (0, 0, 1)
+
+    run(main())
+
+
+def test_what_runs_beside_the_provisioned_environments_spills_over(
+    harness: Harness, run: Run
+) -> None:
+    harness.write(HANDLER)
+
+    async def main() -> None:
+        function = harness.function(provisioned=1, concurrency=2)
+        async with harness.running(function) as pools:
+            await asyncio.gather(*(harness.value(pools, event="sleep") for _ in range(2)))
+            seen = pools.statistics()["f"]
+            assert (seen.provisioned_invocations, seen.spillovers) == (1, 1)
+            assert (seen.provisioned, seen.provisioned_concurrency, seen.idle) == (1, 1, 2)
+
+    run(main())
