@@ -177,7 +177,7 @@ def test_functions_run_on_the_services_own_python(harness: Harness, version: str
     (site / "own.py").write_text("NAME = 'own'\n")
     harness.write(
         """
-        import asyncio, logging, sys, own
+        import logging, os, shutil, sys, own
         from bellwire.notify import Notifier
         def f(event, context):
             if event == "fail":
@@ -186,17 +186,19 @@ def test_functions_run_on_the_services_own_python(harness: Harness, version: str
             try:
                 import aiohttp  # Bellwire's, not the service's
             except ModuleNotFoundError:
-                return [sys.prefix, own.NAME, "%d.%d" % sys.version_info[:2]]
+                version = "%d.%d" % sys.version_info[:2]
+                return [sys.prefix, own.NAME, version, shutil.which("python")]
         """
     )
 
     async def main() -> None:
         function = harness.function(runtime="python3.9")
+        found = [str(folder), "own", version, str(folder / "bin" / "python")]
         async with harness.running(
             function, replace(function, key="json", logging=Logging("JSON", "INFO", "INFO"))
         ) as pools:
             for key in ("f", "json"):
-                assert await harness.value(pools, key) == [str(folder), "own", version]
+                assert await harness.value(pools, key) == found
                 failed = await harness.call(pools, key, "fail")
                 assert json.loads(failed.payload)["errorType"] == "ValueError"
             remarks = [line.text for line in harness.lines if "[bellwire]" in line.text]

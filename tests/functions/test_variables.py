@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +18,10 @@ from bellwire.functions.variables import (
     make_variables,
     pick_inherited,
 )
+
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Harness
 
 
 RUNTIME = RuntimeSettings(
@@ -33,6 +39,7 @@ def make(
     *,
     has_aws_files: bool = False,
     runtime: str = "python3.12",
+    runtime_settings: RuntimeSettings = RUNTIME,
     **settings: Any,
 ) -> dict[str, str]:
     function = Function(
@@ -48,7 +55,7 @@ def make(
         **settings,
     )
     return make_variables(
-        function, RUNTIME, inherited, has_aws_files=has_aws_files, runtime_folder="/rt"
+        function, runtime_settings, inherited, has_aws_files=has_aws_files, runtime_folder="/rt"
     )
 
 
@@ -222,3 +229,84 @@ def test_executables_find_programs_and_libraries_in_layers() -> None:
     variables = make({}, runtime="provided.al2023", layers=LAYERS[:1])
     assert (variables["PATH"], variables["LD_LIBRARY_PATH"]) == ("/l/low/bin", "/l/low/lib")
     assert not {"PYTHONPATH", "NODE_PATH"} & variables.keys()
+
+
+def test_the_services_own_python_is_activated(tmp_path: Path) -> None:
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    runtime = replace(RUNTIME, directory=tmp_path)
+
+    def activated(inherited: Mapping[str, str], **settings: Any) -> list[str | None]:
+        variables = make(inherited, runtime_settings=runtime, **settings)
+        return [variables.get("PATH"), variables.get("VIRTUAL_ENV")]
+
+    inherited = {"PATH": "/bellwire/bin:/bin", "VIRTUAL_ENV": "/bellwire"}
+    own = str(tmp_path / ".venv")
+    assert activated(inherited) == [f"{own}/bin:/bellwire/bin:/bin", own]
+    assert activated({}) == [f"{own}/bin", own]
+    assert activated({}, environment={"PATH": "/mine"}) == ["/mine", own]
+    assert activated(inherited, runtime="nodejs20.x") == [*inherited.values()]
+
+
+def make_layer(harness: Harness, name: str) -> Path:
+    """Make a layer whose parts all say its name."""
+    for file, text in {
+        "python/said.py": f"NAME = {name!r}\n",
+        "nodejs/node_modules/said/index.js": f"module.exports = {name!r};\n",
+        "bin/said": f"#!/bin/sh\necho {name}\n",
+    }.items():
+        harness.write(text, f"{name}/{file}")
+    (harness.folder / name / "bin" / "said").chmod(0o755)
+    return harness.folder / name
+
+
+def test_the_last_layer_lies_over_the_others(harness: Harness, node: str) -> None:
+    layers = (make_layer(harness, "low"), make_layer(harness, "high"))
+    harness.write(
+        """
+        import said, subprocess
+        def f(event, context):
+            return [said.NAME, subprocess.check_output(["said"], text=True)]
+        """
+    )
+    harness.write(
+        """
+        const { execFileSync } = require("node:child_process");
+        exports.f = async () => [require("said"), execFileSync("said").toString()];
+        """,
+        "n.js",
+    )
+
+    async def main() -> None:
+        python = replace(harness.function("f"), layers=layers)
+        script = replace(harness.function("n", handler="n.f", runtime="nodejs20.x"), layers=layers)
+        async with harness.running(python, script) as pools:
+            for key in ("f", "n"):
+                assert await harness.value(pools, key) == ["high", "high\n"]
+
+    asyncio.run(main())
+
+
+def test_a_program_that_a_handler_runs_finds_the_node(harness: Harness) -> None:
+    harness.write(
+        """
+        import subprocess, sys
+        CODE = (
+            "import boto3; names = 'lambda', 'iot-data', 'apigatewaymanagementapi';"
+            "print(*(boto3.client(name).meta.endpoint_url for name in names))"
+        )
+        def f(event, context):
+            return subprocess.check_output([sys.executable, "-c", CODE], text=True).split()
+        """
+    )
+
+    async def main() -> None:
+        async with harness.running(harness.function(), http_url="http://127.0.0.1:4") as pools:
+            assert await harness.value(pools) == [
+                "http://127.0.0.1:4",
+                "http://127.0.0.1:4",
+                "http://127.0.0.1:4/dev",
+            ]
+
+    asyncio.run(main())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bellwire.definition.model import Function
-from bellwire.definition.requirements import layer_folders
+from bellwire.definition.requirements import layer_folders, own_python
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ def make_variables(
     there are files in ~/.aws. Clients of what the node serves are told its address: boto3 in a
     Python handler finds it without (see `boto`), other clients and programs that it runs do not.
     """
-    variables = {**inherited, **_endpoints(runtime), **function.environment}
+    activated = _activated(function, runtime.directory, inherited)
+    variables = {**inherited, **activated, **_endpoints(runtime), **function.environment}
     if any(name.upper() in _PROXIES for name in variables):
         variables |= _spare_loopback(variables)
     variables |= _search_paths(function, variables)
@@ -164,6 +165,15 @@ def _endpoints(runtime: RuntimeSettings) -> dict[str, str]:
         "AWS_ENDPOINT_URL_IOT_DATA_PLANE": runtime.http_url,
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": f"{runtime.http_url}/{runtime.stage}",
     }
+
+
+def _activated(function: Function, directory: Path, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return what the activation of the service's own Python would set, for its programs."""
+    python = own_python(directory) if function.runtime.startswith("python") else None
+    if python is None:
+        return {}
+    path = ":".join(filter(None, (str(python.parent), inherited.get("PATH"))))
+    return {"PATH": path, "VIRTUAL_ENV": str(python.parent.parent)}
 
 
 def _search_paths(function: Function, variables: Mapping[str, str]) -> dict[str, str]:
