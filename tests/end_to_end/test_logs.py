@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
+
+import pytest
 
 
 if TYPE_CHECKING:
@@ -73,6 +76,14 @@ def records(folder: Path, count: int) -> list[dict[str, Any]]:
         assert time.monotonic() < deadline, found
 
 
+def logs_when(folder: Path, text: str) -> list[str]:
+    """The records of `order`, once one of them has this text."""
+    deadline = time.monotonic() + 10
+    while text not in "".join(found := logs(folder, "order", "--json")):
+        assert time.monotonic() < deadline, found
+    return found
+
+
 def test_a_nodes_logs_outlive_it(start_node: StartNode) -> None:
     service = {"serverless.yml": dedent(SERVICE), "h.py": dedent(HANDLERS)}
     node = start_node(service=service)
@@ -125,3 +136,87 @@ def test_the_tail_of_an_invocation_has_lambdas_lines(start_node: StartNode) -> N
     _, failed = invoke(node, "order", {})
     assert failed[-2].startswith("END ")
     assert "[ERROR] KeyError: 'number'" in failed
+
+
+JSON_SERVICE = """
+    service: shop
+    provider: {name: aws, runtime: python3.12, logs: {lambda: {logFormat: JSON}}}
+    functions:
+      python:
+        handler: h.loud
+        timeout: 2
+        logs: {logFormat: JSON, applicationLogLevel: WARN, systemLogLevel: DEBUG}
+      node: {handler: j.loud, runtime: nodejs20.x}
+"""
+
+LOUD = """
+    import logging, time
+
+    def loud(event, context):
+        logging.info("below")
+        print("no level")
+        logging.warning("two\\nlines", extra={"order": 7})
+        if event == "slow":
+            time.sleep(20)
+        raise ValueError("no")
+"""
+
+LOUD_JS = """
+    exports.loud = async () => {
+      console.debug("below");
+      console.log({ order: 7, text: "two\\nlines" });
+      process.stdout.write('{"level":"debug"}\\nplain\\n');
+    };
+"""
+
+
+def test_json_logs_of_python_and_node(start_node: StartNode) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed; to run this test: sudo apt-get install nodejs")
+    files = {"serverless.yml": JSON_SERVICE, "h.py": LOUD, "j.js": LOUD_JS}
+    node = start_node(service={name: dedent(text) for name, text in files.items()})
+
+    _, tail = invoke(node, "python")
+    start, message, error, done, report = map(json.loads, tail)
+    assert [each["type"] for each in (start, done, report)] == [
+        "platform.start",
+        "platform.runtimeDone",
+        "platform.report",
+    ]
+    assert (message["level"], message["message"]) == ("WARNING", "two\nlines")
+    assert message["order"] == 7
+    assert (error["errorType"], error["level"]) == ("ValueError", "ERROR")
+    request_id = start["record"]["requestId"]
+    assert {message["requestId"], error["requestId"], report["record"]["requestId"]} == {request_id}
+    assert start["record"]["functionArn"].endswith(":function:shop-dev-python")
+    assert (report["record"]["status"], report["record"]["errorType"]) == ("error", "ValueError")
+    assert report["record"]["metrics"]["initDurationMs"] > 0
+
+    _, tail = invoke(node, "python", "slow")
+    assert json.loads(tail[-1])["record"]["status"] == "timeout"
+    assert json.loads(tail[-1])["record"]["metrics"]["billedDurationMs"] == 2000
+    assert any("Task timed out after 2.00 seconds" in line for line in tail)
+
+    _, (start, message, plain, report) = invoke(node, "node")
+    assert json.loads(message)["message"] == {"order": 7, "text": "two\nlines"}
+    assert json.loads(message)["level"] == "INFO"
+    assert json.loads(start)["record"]["requestId"] == json.loads(message)["requestId"]
+    assert plain == "plain"
+    assert json.loads(report)["record"]["status"] == "success"
+
+
+def test_a_start_that_fails_has_a_report(start_node: StartNode) -> None:
+    service = {
+        "serverless.yml": dedent(SERVICE),
+        "h.py": f"import nothing_like_it\n{dedent(HANDLERS)}",
+    }
+    node = start_node(service=service)
+    _, tail = invoke(node, "order")
+    assert tail[0].startswith("START ")
+    assert tail[-1].endswith("\tStatus: error\tError Type: Runtime.ImportModuleError")
+    lines = [json.loads(line) for line in logs_when(node.folder, "REPORT RequestId")]
+    (init, *_) = [each for each in lines if each["text"].startswith("INIT_REPORT ")]
+    assert init["request_id"] is None
+    assert init["text"].endswith(
+        "\tPhase: init\tStatus: error\tError Type: Runtime.ImportModuleError"
+    )
