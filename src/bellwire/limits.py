@@ -146,6 +146,8 @@ DEFINITION_DEPTH = 100
 """Deepest nesting of lists and maps in such a file. Ours."""
 VARIABLE_DEPTH = 40
 """Most variables that may lead from one to the next. Ours."""
+WATCHED_FILES = 20_000
+"""Most files of a service that are watched for changes; with more, `run` does not reload. Ours."""
 TEMPLATE_BYTES = 300 * 1024
 """Largest mapping template [ws]."""
 TEMPLATE_TEXT = 6 * 1024 * 1024

@@ -57,6 +57,11 @@ def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
     return Loaded(service, rules, apis_of(service), tuple(findings))
 
 
+def with_apis_of(loaded: Loaded, service: Service) -> Loaded:
+    """Return the same with another model of the service, and its APIs."""
+    return loaded._replace(service=service, apis=apis_of(service))
+
+
 def _compile(definition: TopicRule) -> Rule:
     try:
         rule = compile_rule(definition)

@@ -17,8 +17,9 @@ import secrets
 import socket
 import time
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -39,6 +40,7 @@ from bellwire.bus.invocations import Invocations
 from bellwire.bus.mqtt import MqttPublisher, wait_accepting
 from bellwire.bus.predecessor import end_predecessor
 from bellwire.definition import Function, Stage
+from bellwire.definition.changes import Changes
 from bellwire.errors import BusError, StartError
 from bellwire.functions.backlog import Backlog, Surroundings
 from bellwire.functions.journal import Journal
@@ -428,6 +430,39 @@ class Node:
                 task.cancel()
             _, waiting = await asyncio.wait(waiting, timeout=_CANCEL_AGAIN_S)
 
+    # Change
+
+    async def change(
+        self, loaded: Loaded, changes: Changes, *, swap: Collection[str]
+    ) -> frozenset[str]:
+        """Go over to another reading of the service, in which `changes` tells what is different.
+
+        No connection is closed, and what runs ends as it began. `swap` are the functions that get
+        new environments. Returns those of them that did not start: they stay as they were. Raises
+        BusError where NATS does not answer; to be called again then.
+        """
+        functions, backlog, was = self._functions, self._backlog, self.service.functions
+        assert functions is not None
+        assert backlog is not None
+        new = loaded.service.functions
+        failed = await _swap(functions, [new[key] for key in swap])
+        served = {key: was.get(key) if key in failed else each for key, each in new.items()}
+        # One that never started is not there: the next change tries again.
+        service = replace(
+            loaded.service, functions={key: each for key, each in served.items() if each}
+        )
+        backlog.configure(service.functions)
+        if service.functions.keys() != was.keys():
+            await self._invocations.listen(service.functions, backlog.take)
+        if changes.apis:
+            self._hub.replace_apis(loaded.apis)
+        if changes.rules:
+            await self._rules.replace(loaded.rules)
+        for key in changes.drop:  # last: nothing leads to them any more
+            functions.drop(key)
+        self.service = service
+        return failed
+
     # What the parts ask of one another
 
     def _invoke(self, function: str, event: bytes, request_id: str) -> asyncio.Future[Any]:
@@ -464,6 +499,19 @@ class Node:
                 except BusError as error:
                     log.warning("the simulated devices: %s", error.message)
                     await asyncio.sleep(1.0)
+
+
+async def _swap(functions: Functions, wanted: Iterable[Function]) -> frozenset[str]:
+    """Give functions new environments; return the keys of those that did not start."""
+    wanted = list(wanted)
+    swaps = (functions.swap(each) for each in wanted)
+    outcomes = await asyncio.gather(*swaps, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return frozenset(
+        each.key for each, is_ready in zip(wanted, outcomes, strict=True) if not is_ready
+    )
 
 
 async def _both(one: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None]) -> None:

@@ -250,6 +250,32 @@ def test_events_of_a_function_that_is_gone_come_too_and_its_consumer_goes_in_the
     asyncio.run(main())
 
 
+def test_functions_come_and_go_while_they_are_served(
+    start_broker: StartBroker, wait_until: Until
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, opened(broker) as invocations:
+            taken = Taken()
+            await invocations.listen(["kept", "idle", "busy"], taken.take)
+            for name in ("kept", "busy"):
+                await invocations.store(name, name.encode(), request_id="id")
+            await wait_until(lambda: len(taken) == 2)
+            await invocations.listen(["kept", "new"], taken.take)
+            await invocations.store("new", b"new", request_id="id")
+            await invocations.store("busy", b"late", request_id="id")  # it still has an event
+            await wait_until(lambda: taken.payloads() == {b"kept", b"busy", b"new", b"late"})
+            async with broker.nats() as client:
+                consumers = await client.jetstream().consumers_info(STREAM)
+            assert sorted(info.name for info in consumers) == ["busy", "kept", "new"]
+            for event in taken:
+                event.done()
+            await invocations.listen(["idle", "kept"], taken.take)
+            await invocations.store("idle", b"back", request_id="id")
+            await wait_until(lambda: b"back" in taken.payloads())
+
+    asyncio.run(main())
+
+
 def test_services_share_a_server_and_no_event(start_broker: StartBroker, wait_until: Until) -> None:
     async def main() -> None:
         async with (

@@ -512,3 +512,35 @@ def test_a_bug_costs_one_event(caplog: pytest.LogCaptureFixture) -> None:
         assert any(record.exc_info for record in caplog.records)
 
     run(main())
+
+
+def test_settings_change_while_an_event_waits() -> None:
+    async def main() -> None:
+        world, event = make_world(), Event()
+        world.answers = [None]
+        world.backlog.take(event)
+        config = EventInvokeConfig(on_failure="done")
+        world.backlog.configure({"work": make_function("work", config, None)})
+        world.answers = [FAILED, FAILED]
+        world.pending[0].set_result(FAILED)
+        await until(lambda: event.is_done)
+        assert len(world.calls) == 3
+        assert [destination for destination, *_ in world.stored] == ["done"]
+
+    run(main())
+
+
+def test_events_of_a_function_that_goes_while_they_are_in_hand_are_dead_letters() -> None:
+    async def main() -> None:
+        world, running, late = make_world(), Event(1), Event(2)
+        world.answers = [None]
+        world.backlog.take(running)
+        world.backlog.configure({})
+        world.answers = [NotFoundError("Function not found: work")]
+        world.backlog.take(late)
+        world.pending[0].set_result(FAILED)
+        await until(lambda: running.is_done and late.is_done)
+        assert len(world.buried) == 2
+        assert world.backlog.statistics() == {}
+
+    run(main())

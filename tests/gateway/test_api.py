@@ -246,3 +246,46 @@ def test_without_a_model_for_it_a_message_is_refused() -> None:
 def test_what_is_wrong_in_an_api_is_refused_at_its_place(api: model.WebSocketApi) -> None:
     with pytest.raises(DefinitionError, match=r"^serverless\.yml:3:5: "):
         apis_of(service_of(api))
+
+
+# Another definition takes over
+
+
+def test_counters_go_on_and_so_do_bounds_that_are_the_same() -> None:
+    key = model.ApiKey("app", "key-of-20-characters", model.Throttle(1, 1))
+    routes = tuple(model.Route(each, function(each), True, PLACE) for each in ("kept", "other"))
+    stage = model.Stage(
+        "dev", routes, route_throttles=dict.fromkeys(("kept", "other"), model.Throttle(1, 1))
+    )
+    one = api_of(stage=stage, api_keys={"dev": (key,)})
+    limits = Limits(new_connections_per_s=1, requests_per_s=4, requests_burst=4)
+    (former,) = apis_of(service_of(one, limits=limits))
+    former.routes["kept"].metrics.message_count = 7
+    former.messages_out, former.unrouted.client_error = 3, 2
+    for each in ("kept", "other"):
+        former.admit_request(former.routes[each], 0)
+    former.admit_connection(0)
+    former.check_key(key.value, 0)
+    stage = replace(stage, route_throttles={"kept": model.Throttle(1, 1)})
+    (api,) = apis_of(service_of(replace(one, stages=(stage,)), limits=limits))
+    api.succeed(former)
+    assert api.routes["kept"].metrics.message_count == 7
+    assert (api.messages_out, api.unrouted.client_error) == (3, 2)
+    assert not api.routes["kept"].throttle.take(0)
+    assert api.routes["other"].throttle.take(0)  # it has none any more
+    assert [api.account.requests.take(0) for _ in range(3)] == [True, True, False]
+    with pytest.raises(Refused):
+        api.admit_connection(0)
+    with pytest.raises(Refused, match="Too Many Requests"):
+        api.check_key(key.value, 0)
+
+
+def test_a_key_with_another_bound_starts_anew() -> None:
+    key = model.ApiKey("app", "key-of-20-characters", model.Throttle(1, 1))
+    (former,) = apis_of(service_of(api_of(api_keys={"dev": (key,)})))
+    former.check_key(key.value, 0)
+    keys = (replace(key, throttle=model.Throttle(1, 2)), replace(key, name="b", value="x" * 20))
+    (api,) = apis_of(service_of(api_of(api_keys={"dev": keys})))
+    api.succeed(former)
+    api.check_key(key.value, 0)
+    api.check_key("x" * 20, 0)

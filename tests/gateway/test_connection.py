@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 import pytest
 
+from bellwire.gateway.api import Api
 from bellwire.gateway.connection import Connection, State
 from bellwire.gateway.effects import Close, Invoke, Outcome, Ping
 from bellwire.gateway.events import Handshake
@@ -163,3 +164,23 @@ def test_two_connections_never_have_the_same_id(make_connection: Make, ids: IdSo
     made = [make_connection().connection_id for _ in range(50)]
     assert len(set(made)) == 50
     assert ids.request_id() not in made
+
+
+def test_a_connection_goes_on_by_another_definition_of_its_stage(
+    open_connection: Make, make_api: Callable[..., Api]
+) -> None:
+    connection = open_connection(ALL_ROUTES)
+    on_its_way = connection.receive('{"action":"echo"}', now_ms=NOW_MS)
+    api = make_api(("set",))
+    api.variables = {"table": "new"}
+    connection.follow(api)
+    assert on_its_way.route is not None
+    assert on_its_way.route.route_key == "echo"
+    exchange = connection.receive('{"action":"set"}', now_ms=NOW_MS)
+    invoke = exchange.advance()
+    assert isinstance(invoke, Invoke)
+    event = orjson.loads(invoke.event)
+    assert event["stageVariables"] == {"table": "new"}
+    assert event["requestContext"]["connectionId"] == connection.connection_id
+    assert connection.receive('{"action":"echo"}', now_ms=NOW_MS).route is None
+    assert connection.closed(1000, "", now_ms=NOW_MS) is None  # it has no $disconnect any more

@@ -116,3 +116,21 @@ def test_how_many_come_at_once(rate: float, burst: int | None, at_once: int) -> 
 
 def test_a_bucket_has_no_dict() -> None:
     assert not hasattr(TokenBucket(1, 1), "__dict__")
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ((2.5, 5), True),
+        ((2.5, 6), False),
+        ((2, 5), False),
+        ((2.5, None), False),
+        ((None, 5), False),
+    ],
+)
+def test_buckets_are_compared_by_their_bounds(
+    other: tuple[float | None, int | None], same: bool
+) -> None:
+    bucket = TokenBucket(2.5, 5)
+    assert bucket.take(NOW_MS)
+    assert bucket.has_bound_of(TokenBucket(*other)) is same

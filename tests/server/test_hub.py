@@ -11,6 +11,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Opcode
 
+from bellwire.gateway.api import Api
+
 
 if TYPE_CHECKING:
     from tests.server.conftest import Run, Serve
@@ -393,5 +395,69 @@ def test_on_close_hears_of_each_connection_once_and_nothing_is_kept(
             await wait_until(lambda: server.hub._running == 0)
             assert sorted(server.closed) == sorted(ids)
             assert (server.hub._sessions, server.hub._closing) == ({}, set())
+
+    run(main())
+
+
+# Other definitions of the stages
+
+
+def test_apis_are_replaced_and_no_connection_is_closed(
+    run: Run, serve: Serve, make_api: Callable[..., Api]
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            client, connection_id = await server.connect_with_id()
+            server.functions.answers.pop("echo")
+            await client.send('{"action":"echo","n":1}')
+            (held,) = await server.functions.wait_for("echo")
+            limits = server.hub.limits
+            server.hub.replace_apis([make_api(["$connect", "$disconnect", "set"], limits)])
+            await client.send('{"action":"echo"}')  # no such route any more, nor a default
+            assert "Forbidden" in str(await client.recv())
+            held.answer({"statusCode": 200, "body": "by the old route"})
+            assert await client.recv() == "by the old route"
+            assert server.hub.deliver([connection_id], b"still here") == 1
+            assert await client.recv() == "still here"
+            (api,) = server.hub.apis
+            assert api.unrouted.message_count == 1
+            await client.close()
+            await server.functions.wait_for("disconnect")
+
+    run(main())
+
+
+def test_a_handshake_that_is_on_its_way_ends_on_the_new_routes(
+    run: Run, serve: Serve, make_api: Callable[..., Api]
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            server.functions.answers.pop("connect")
+            connecting = asyncio.ensure_future(server.connect())
+            (call,) = await server.functions.wait_for("connect")
+            server.hub.replace_apis([make_api(["echo", "$disconnect"], server.hub.limits)])
+            call.answer({"statusCode": 200})
+            client = await connecting
+            await client.send('{"action":"set"}')
+            assert "Forbidden" in str(await client.recv())
+            await client.send('{"action":"echo"}')
+            assert await client.recv() == '{"action":"echo"}'
+            await client.close()
+
+    run(main())
+
+
+def test_connections_of_a_stage_that_is_gone_keep_it(
+    run: Run, serve: Serve, make_api: Callable[..., Api]
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            client = await server.connect()
+            server.hub.replace_apis([make_api(["set"], server.hub.limits, stage="other")])
+            await client.send('{"action":"echo"}')
+            assert await client.recv() == '{"action":"echo"}'
+            with pytest.raises(InvalidStatus, match="403"):
+                await server.connect()
+            await client.close()
 
     run(main())

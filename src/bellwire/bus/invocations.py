@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js.api import (
     AckPolicy,
@@ -69,6 +70,7 @@ class Invocations:
         self._limits = limits
         self._stream = f"BELLWIRE_INVOCATIONS_{bus.scope}"
         self._prefix = f"bellwire.invocation.{bus.scope}."
+        self._listening: dict[str, Subscription] = {}
 
     async def open(self) -> None:
         """Make sure that the stream exists and that no other node serves it; BusError."""
@@ -89,15 +91,15 @@ class Invocations:
     ) -> None:
         """Take the events of these functions from now on, and those left by functions now gone.
 
-        Raises BusError.
+        Call it again when there are others. Raises BusError.
         """
         try:
             waiting = await self._functions_with_events()
             wanted = {*functions, *waiting}
             for info in await self._bus.consumers(self._stream):
                 if info.name not in wanted:
-                    await self._bus.jetstream.delete_consumer(self._stream, info.name)
-            for function in sorted(wanted):
+                    await self._end_listening(info.name)
+            for function in sorted(wanted - self._listening.keys()):
                 await self._listen(function, on_event)
         except (TimeoutError, NatsError) as error:
             raise BusError(
@@ -153,6 +155,12 @@ class Invocations:
         info = await self._bus.jetstream.stream_info(self._stream, subjects_filter=">")
         return [subject.removeprefix(self._prefix) for subject in info.state.subjects or {}]
 
+    async def _end_listening(self, function: str) -> None:
+        await self._bus.jetstream.delete_consumer(self._stream, function)
+        subscription = self._listening.pop(function, None)
+        if subscription is not None:
+            await subscription.unsubscribe()
+
     async def _listen(self, function: str, on_event: Callable[[StoredEvent], None]) -> None:
         in_flight = self._limits.invocations_in_flight
         deliver_to = f"bellwire.invoke.{self._bus.scope}.{function}"
@@ -162,7 +170,7 @@ class Invocations:
             if event is not None:
                 on_event(event)
 
-        await self._bus.client.subscribe(
+        subscription = await self._bus.client.subscribe(
             deliver_to,
             queue=function,
             cb=take,
@@ -181,6 +189,7 @@ class Invocations:
                 max_ack_pending=in_flight,
             ),
         )
+        self._listening[function] = subscription
 
     def _event(self, function: str, message: Msg) -> StoredEvent | None:
         if not message.reply:

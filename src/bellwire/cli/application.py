@@ -1,15 +1,14 @@
-"""The commands together, and how errors are told: one sentence, a hint, an exit code."""
+"""The commands together, and their exit codes."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import typer
 
 from bellwire import __version__
-from bellwire.cli import check, invoke, listen, logs, publish, run, status
-from bellwire.errors import BellwireError, DefinitionError, SqlSyntaxError, StartError
+from bellwire.cli import check, failure, invoke, listen, logs, publish, run, status
+from bellwire.errors import BellwireError, DefinitionError, StartError
 
 
 OK, NEGATIVE, USAGE = 0, 1, 2
@@ -51,16 +50,6 @@ def run_command(arguments: Sequence[str]) -> int:
     except SystemExit as ending:  # how typer ends, with 2 for wrong usage
         return ending.code if isinstance(ending.code, int) else NEGATIVE
     except BellwireError as error:
-        tell(error)
+        failure.tell(error)
         return USAGE if isinstance(error, DefinitionError | StartError) else NEGATIVE
     return OK
-
-
-def tell(error: BellwireError) -> None:
-    """Print an error to stderr: the sentence, the statement underlined, the hint."""
-    print(f"error: {error}", file=sys.stderr)
-    if isinstance(error, SqlSyntaxError):
-        for line in error.excerpt().splitlines():
-            print(f"    {line}", file=sys.stderr)
-    if error.hint:
-        print(f"hint: {error.hint}", file=sys.stderr)

@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bellwire.definition import Route
     from bellwire.loading import Loaded
     from bellwire.node import Node
+    from bellwire.reload.watch import Watch
 
 _GRACE_S = 30.0
 
@@ -50,10 +51,17 @@ def run(
     ready_file: Annotated[
         Path | None, typer.Option(help="Written once all is accepting: where it listens, as JSON.")
     ] = None,
+    reload: Annotated[
+        bool | None,
+        typer.Option(
+            "--reload/--no-reload", help="Take over files that are saved. Default: on a terminal."
+        ),
+    ] = None,
 ) -> None:
     """Run a service; without a serverless.yml here, the bundled parameter notifier."""
     # What these import takes a moment; the other commands need none of it.
     from bellwire import loading, node
+    from bellwire.cli import reloading
 
     configure_logging()
     _allow_many_files()
@@ -70,19 +78,20 @@ def run(
         ready_file=ready_file,
     )
     settings = loading.with_service(settings, is_default_folder=directory is None)
+    if reload is None:
+        reload = sys.stderr.isatty() and settings.directory != loading.BUNDLED
+    watch = reloading.watch_files(settings) if reload else None
     loaded = loading.load(settings, os.environ)
     if settings.directory != loading.BUNDLED:
         tell_findings(loaded)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(node.Node(settings, loaded)))
+        runner.run(_serve(node.Node(settings, loaded), watch))
 
 
 def tell_findings(loaded: Loaded) -> None:
     """Print what the reader of the service noticed, and went on."""
     for finding in loaded.findings:
-        place = f"{finding.place}: " if finding.place else ""
-        hint = f" ({finding.hint})" if finding.hint else ""
-        print(f"note: {place}{finding.message}{hint}", file=sys.stderr)
+        print(f"note: {finding}", file=sys.stderr)
 
 
 def _allow_many_files() -> None:
@@ -100,7 +109,9 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return None
 
 
-async def _serve(node: Node) -> None:
+async def _serve(node: Node, watch: Watch | None) -> None:
+    from bellwire.cli.reloading import keep_reloading
+
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -111,6 +122,8 @@ async def _serve(node: Node) -> None:
         if starting.done():
             await starting
             _tell(node)
+            if watch is not None:
+                await _first_of(waiting, asyncio.create_task(keep_reloading(node, watch)))
             await waiting
     finally:
         starting.cancel()
@@ -123,6 +136,14 @@ async def _serve(node: Node) -> None:
         await asyncio.wait({ending})
         if not ending.cancelled():
             ending.result()
+
+
+async def _first_of(waiting: asyncio.Task[Any], working: asyncio.Task[None]) -> None:
+    """Wait until one has ended; then end the second, and raise what it failed with."""
+    await asyncio.wait({waiting, working}, return_when=asyncio.FIRST_COMPLETED)
+    working.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
 
 
 def _tell(node: Node) -> None:

@@ -6,12 +6,12 @@ A Python module is read for the names that it defines; of JavaScript the file is
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from bellwire.definition.model import Function
+from bellwire.definition.modules import parse_module
 from bellwire.definition.requirements import (
     is_newer,
     layer_folders,
@@ -208,17 +208,7 @@ def _names_of(path: Path) -> frozenset[str] | None:
 
     Raises DefinitionError where it does not parse.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(path.read_bytes())
-    except SyntaxError as error:
-        place = Place(str(path), error.lineno or 1, error.offset or 1)
-        raise DefinitionError(f"Python cannot read this: {error.msg}", place=place) from None
-    except (ValueError, RecursionError, MemoryError, OSError) as error:
-        why = str(error) or "it is nested too deeply"
-        place = Place(str(path), 1, 1)
-        raise DefinitionError(f"Python cannot read this: {why}", place=place) from None
+    tree = parse_module(path)
     names = set(_bound_names(tree.body))
     for node in ast.walk(tree):
         if isinstance(node, ast.Global):

@@ -23,6 +23,12 @@ class Finding:
     place: Place | None = None
     hint: str | None = None
 
+    def __str__(self) -> str:
+        """Return it as one line."""
+        place = f"{self.place}: " if self.place else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.message}{hint}"
+
 
 @dataclass(frozen=True, slots=True)
 class EventInvokeConfig:
@@ -266,7 +272,8 @@ class Service:
     """A whole serverless.yml, with variables resolved for one stage.
 
     The first of `apis` is that of the functions' `websocket` events, others are declared under
-    `resources`. `host_names` are those under which a proxy serves the console.
+    `resources`. `host_names` are those under which a proxy serves the console. `files` are those
+    that `${file(…)}` names, whether they are there or not.
     """
 
     name: str
@@ -282,6 +289,7 @@ class Service:
     access_keys: AccessKeys = field(default_factory=AccessKeys)
     host_names: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
+    files: tuple[Path, ...] = ()
 
     @property
     def api(self) -> WebSocketApi:

@@ -17,6 +17,12 @@ _ID_DIGITS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 10
 
 
+def camel_case(name: str) -> str:
+    """Return a field's name as serverless.yml has it: `idle_timeout_s` is `idleTimeoutS`."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
 def normalized_name(function: str) -> str:
     """Return a function's name as the framework puts it into logical ids: `a-b` is `ADashb`."""
     name = function.replace("-", "Dash").replace("_", "Underscore")

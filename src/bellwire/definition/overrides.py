@@ -6,6 +6,7 @@ import math
 from dataclasses import fields as fields_of
 from dataclasses import replace
 
+from bellwire.definition.naming import camel_case
 from bellwire.definition.nodes import Node, ScalarNode
 from bellwire.definition.suggestion import described
 from bellwire.definition.values import Fields, items_of, text_of
@@ -44,11 +45,11 @@ def read_limits(service: Fields) -> Limits:
     limits = section.fields("limits")
     if not limits:
         return _DEFAULTS
-    names = {_camel_case(field.name): field.name for field in fields_of(Limits)}
+    names = {camel_case(field.name): field.name for field in fields_of(Limits)}
     limits.check_keys(names)
     given = {names[key]: limits.get(key) for key in limits.node.entries}
     values = {
-        name: _limit(name, limits.path(_camel_case(name)), node)
+        name: _limit(name, limits.path(camel_case(name)), node)
         for name, node in given.items()
         if node
     }
@@ -65,11 +66,6 @@ def read_host_names(service: Fields) -> tuple[str, ...]:
     return tuple(
         text_of(service.variables.resolve(item), path).lower() for item in items_of(node, path)
     )
-
-
-def _camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
 
 
 def _limit(name: str, path: str, node: Node) -> int | float:

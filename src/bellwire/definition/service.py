@@ -140,6 +140,7 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
         access_keys=access_keys,
         host_names=read_host_names(service),
         findings=findings.all(),
+        files=service.variables.files,
     )
 
 

@@ -115,6 +115,12 @@ class Variables:
             "strToBool": self._str_to_bool,
         }
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that were asked for so far, whether they are there or not."""
+        names = [name for name in self._files if "\0" not in name]
+        return tuple((self._directory / name).resolve() for name in names)
+
     def resolve(self, node: Node) -> Node:
         """Return what a value stands for, itself if it holds no variable.
 

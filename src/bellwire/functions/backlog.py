@@ -138,10 +138,6 @@ class Backlog:
     def __init__(
         self, functions: Mapping[str, Function], around: Surroundings, *, limits: Limits
     ) -> None:
-        self._settings = {
-            key: _Settings(each.name, make_policy(each, limits), each.event_invoke_config)
-            for key, each in functions.items()
-        }
         self._around = around
         self._limits = limits
         self._unknown = Policy(0, float("inf"), 1.0, 1.0, is_off=False)
@@ -152,6 +148,14 @@ class Backlog:
         self._ages: dict[str, Histogram] = defaultdict(partial(Histogram, AGE_BOUNDS_MS))
         self._stopping = self._closed = False
         self._idle = asyncio.Event()
+        self.configure(functions)
+
+    def configure(self, functions: Mapping[str, Function]) -> None:
+        """Go by the settings of these functions from now on, for events in hand too."""
+        self._settings = {
+            key: _Settings(each.name, make_policy(each, self._limits), each.event_invoke_config)
+            for key, each in functions.items()
+        }
 
     def take(self, event: StoredEvent) -> None:
         """Take an event from the store; returns at once."""

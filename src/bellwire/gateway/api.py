@@ -129,6 +129,24 @@ class Api:
         """Return the counters of a route; those of no route have a place of their own."""
         return self.unrouted if route is None else route.metrics
 
+    def succeed(self, former: Api) -> None:
+        """Go on where another definition of the same stage was: its counters, what bounds it had.
+
+        A bound that is no longer the same starts anew.
+        """
+        mine, theirs = self.account, former.account
+        self.account = mine._replace(connects=theirs.connects, requests=theirs.requests)
+        self.unrouted, self.messages_out = former.unrouted, former.messages_out
+        for key, route in self.routes.items():
+            if was := former.routes.get(key):
+                route.metrics = was.metrics
+                route.throttle = _kept(was.throttle, route.throttle)
+        usages = {(key.name, key.value): key.usage for key in former._keys}
+        self._keys = [
+            key._replace(usage=_kept(usages.get((key.name, key.value)), key.usage))
+            for key in self._keys
+        ]
+
     # How much: each raises Refused
 
     def admit_connection(self, now_ms: int) -> None:
@@ -212,6 +230,10 @@ def apis_of(service: model.Service) -> tuple[Api, ...]:
 
 def _off_at_zero(rate: int, burst: int) -> TokenBucket:
     return TokenBucket(rate, burst) if rate else TokenBucket(None, None)
+
+
+def _kept(former: TokenBucket | None, new: TokenBucket) -> TokenBucket:
+    return former if former is not None and former.has_bound_of(new) else new
 
 
 def _bucket(throttle: model.Throttle) -> TokenBucket:

@@ -105,6 +105,11 @@ class Connection:
         """Take that it was not let in."""
         self.state = State.CLOSED
 
+    def follow(self, api: Api) -> None:
+        """Go on by another definition of its stage; what is on its way ends by the old one."""
+        self.api = api
+        self.context = self.context._replace(stage_variables=api.variables)
+
     def receive(self, text: str, *, now_ms: int) -> Exchange:
         """Take a message: return the exchange that brings it to its route."""
         self.last_active_ms = now_ms

@@ -32,6 +32,15 @@ class TokenBucket:
         self._level = self._full = size * self._token
         self._at_ms = 0
 
+    def has_bound_of(self, other: TokenBucket) -> bool:
+        """Tell whether another bucket has the same rate and size."""
+        return (self._bounded, self._gain, self._token, self._full) == (
+            other._bounded,
+            other._gain,
+            other._token,
+            other._full,
+        )
+
     def take(self, now_ms: int) -> bool:
         """Take one request out; False where there is none left.
 

@@ -94,6 +94,28 @@ class Hub:
         self._opened = self._cut = 0
         self._warned_second = self._warned = self._unsaid = 0
 
+    def replace_apis(self, apis: Sequence[Api]) -> None:
+        """Serve these stages from now on, by the same limits; no connection is closed.
+
+        Connections go on with the stage of the same name and API. Those of a stage that is gone
+        keep what it was.
+        """
+        former = {(api.api_id, api.stage): api for api in self.apis}
+        for api in apis:
+            if was := former.get((api.api_id, api.stage)):
+                api.succeed(was)
+        self.apis = apis
+        for session in (*self._sessions.values(), *self._closing):
+            self._follow_apis(session)
+
+    def _follow_apis(self, session: WebSocketSession) -> None:
+        connection = session.connection
+        assert connection is not None
+        wanted = (connection.api.api_id, connection.api.stage)
+        for api in self.apis:
+            if (api.api_id, api.stage) == wanted and api is not connection.api:
+                connection.follow(api)
+
     # Finding and sending
 
     def get(self, connection_id: str) -> WebSocketSession | None:
@@ -173,6 +195,7 @@ class Hub:
         assert session.connection is not None
         self._sessions[session.connection.connection_id] = session
         self._opened += 1
+        self._follow_apis(session)  # they may have changed during the handshake
         if self._stopping:
             session.close(_GOING_AWAY)
 

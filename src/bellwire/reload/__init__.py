@@ -1,0 +1,1 @@
+"""A running node takes over what is saved: see `reloader`."""

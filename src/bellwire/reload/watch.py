@@ -1,0 +1,102 @@
+"""Tells when files of a service have changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Iterable
+from contextlib import aclosing
+from pathlib import Path
+from typing import NamedTuple
+
+from bellwire.errors import StartError
+from bellwire.reload.folder import Scope, take_snapshot
+
+
+_QUIET_MS = 40
+"""A burst of saves has ended when nothing more came for this long."""
+_BURST_MS = 400
+"""Longest that the end of a burst is waited for."""
+_LOOK_MS = 1000
+_AGAIN_S = 0.1
+
+
+class Saved(NamedTuple):
+    """Files that were added, changed or removed, among all that were there before and after."""
+
+    changed: frozenset[Path]
+    before: Collection[Path]
+    after: Collection[Path]
+
+
+class Watch:
+    """Watches a scope: what changes from here on. Raises StartError for more files than may be.
+
+    The system tells that something happened; what it was is looked up.
+
+    Folders are watched one by one, not trees: the data folder of the node and `node_modules` may
+    be in them, and never rest.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._next = scope
+        self._before = take_snapshot(scope)
+
+    def look_at(self, scope: Scope) -> None:
+        """Watch another scope from now on."""
+        self._next = scope
+
+    async def changes(self) -> AsyncGenerator[Saved, None]:
+        """Yield the files that have changed, for each burst of changes, without end.
+
+        Raises StartError where they cannot be watched.
+        """
+        while True:
+            folders = self._before.folders
+            try:
+                async with aclosing(self._moments(folders)) as moments:
+                    async for _ in moments:
+                        before = self._before
+                        if changed := await self._look():
+                            yield Saved(changed, before.files.keys(), self._before.files.keys())
+                        if self._before.folders != folders:
+                            break
+            except (OSError, RuntimeError) as error:
+                if all(folder.is_dir() for folder in folders):
+                    raise StartError(
+                        f"the files of the service cannot be watched: {error}",
+                        hint="the system's bound may be too low: fs.inotify.max_user_watches",
+                    ) from None
+                await asyncio.sleep(_AGAIN_S)  # a folder has gone: the next look shows it
+                self._before = self._before._replace(
+                    folders=frozenset(filter(Path.is_dir, folders))
+                )
+
+    async def _look(self) -> frozenset[Path]:
+        before, was, self._scope = self._before, self._scope, self._next
+        self._before = await asyncio.to_thread(take_snapshot, self._scope)
+        changed = before.changed(self._before)
+        if was is not self._scope:  # what was not looked at has not changed
+            changed = frozenset(path for path in changed if was.covers(path))
+        return changed
+
+    async def _moments(self, folders: Iterable[Path]) -> AsyncGenerator[None, None]:
+        """Yield when something may have happened, and once without: it may have been before."""
+        import watchfiles  # takes a moment, and not every run needs it
+
+        has_looked = False
+        notices = watchfiles.awatch(
+            *sorted(folders),
+            recursive=False,
+            watch_filter=None,
+            step=_QUIET_MS,
+            debounce=_BURST_MS,
+            rust_timeout=_LOOK_MS,
+            yield_on_timeout=True,
+            ignore_permission_denied=True,
+        )
+        async with aclosing(notices):
+            async for events in notices:
+                if events or not has_looked or self._next is not self._scope:
+                    has_looked = True
+                    yield
