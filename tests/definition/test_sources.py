@@ -50,7 +50,8 @@ def service(load: Callable[..., Service], folder: Path) -> Service:
         (["bootstrap"], "go sh"),
         (["data.json"], "one two node go sh"),
         (["templates/mail.html", "app.ts"], "one two node go sh"),
-        (["serverless.yml", ".env", ".env.dev", "custom.yml"], ""),
+        ([".env"], "one two node go sh"),
+        (["serverless.yml", "custom.yml"], ""),
         (["../elsewhere.py"], ""),
         ([], ""),
     ],
@@ -71,7 +72,7 @@ def test_which_functions_a_file_concerns(service: Service, changed: list[str], k
 def test_what_is_read_when_the_service_is_loaded(service: Service) -> None:
     names = ("serverless.yml", "custom.yml", ".env", ".env.dev", "h.py", "other.yml")
     found = [name for name in names if is_definition(service.directory / name, service)]
-    assert found == ["serverless.yml", "custom.yml", ".env", ".env.dev"]
+    assert found == ["serverless.yml", "custom.yml"]
 
 
 def test_what_is_a_programs_text() -> None:

@@ -198,6 +198,7 @@ def write(event, context):
 def test_no_event_is_lost_while_a_rules_sql_changes(start_node: StartNode, tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     files = {"serverless.yml": RULE, "handler.py": WRITER.replace("{file}", str(out))}
+    out.touch()
     node = start_node("--reload", service=files)
     device = node.device("d")
     words = ["two", "three", "four"]

@@ -27,13 +27,27 @@ def test_a_module_that_cannot_be_read_imports_nothing_and_is_a_problem(tmp_path:
     modules = Modules(tmp_path)
     modules.renew([A, B], [])
     assert modules[A] == frozenset()
-    problem = modules.problem(A)
+    problem = modules.problem(tmp_path / "a.py")
     assert problem is not None
     assert str(problem.place) == f"{tmp_path}/a.py:2:5"
-    assert modules.problem(B) is None  # it has gone meanwhile
+    assert modules.problem(tmp_path / "b.py") is None  # it has gone meanwhile
     (tmp_path / "a.py").write_text("import one")
     modules.renew([A], [A, B])
-    assert modules.problem(A) is None
-    assert modules.problem(B) is None
+    assert modules.problem(tmp_path / "a.py") is None
+    assert modules.problem(tmp_path / "b.py") is None
     assert len(modules) == 1
     assert B not in modules
+
+
+def test_a_newer_python_may_know_what_this_one_does_not(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = )")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").touch()
+    modules = Modules(tmp_path)
+    modules.renew([A], [])
+    config = tmp_path / ".venv" / "pyvenv.cfg"
+    config.write_text("version = 3.8.1\n")
+    assert modules.problem(tmp_path / "a.py") is not None
+    config.write_text("version = 3.99.1\n")
+    assert modules.problem(tmp_path / "a.py") is None
+    assert modules.problem(tmp_path.parent / "a.py") is None

@@ -22,8 +22,7 @@ _COMPILED = {".ts", ".tsx", ".mts", ".cts", ".pyc", ".pyi"}
 
 def is_definition(path: Path, service: Service) -> bool:
     """Tell whether a file is read when the service is loaded, not by its functions alone."""
-    is_variables = path.name == ".env" or path.name.startswith(".env.")
-    return is_variables or path == service.file or path in service.files
+    return path == service.file or path in service.files
 
 
 def is_code(path: PurePath) -> bool:

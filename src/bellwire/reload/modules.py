@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePath
 
 from bellwire.definition.modules import imported_names, parse_module
+from bellwire.definition.requirements import is_newer, own_python
 from bellwire.errors import DefinitionError
 
 
@@ -28,11 +29,18 @@ class Modules(Mapping[PurePath, "frozenset[str] | None"]):
             self._known.pop(path, None)
             self._problems.pop(path, None)
 
-    def problem(self, path: PurePath) -> DefinitionError | None:
-        """Return why a module cannot be read; None for one that can, or is gone."""
-        if path in self._paths:
-            self._read(path)
-        return self._problems.get(path)
+    def problem(self, path: Path) -> DefinitionError | None:
+        """Return why a file, by its full path, cannot be read; None for one that can, or is gone.
+
+        None too where the functions have a newer Python: it may know what this one does not.
+        """
+        python = own_python(self._directory)
+        if not path.is_relative_to(self._directory) or (python and is_newer(python)):
+            return None
+        module = path.relative_to(self._directory)
+        if module in self._paths:
+            self._read(module)
+        return self._problems.get(module)
 
     def __getitem__(self, path: PurePath) -> frozenset[str] | None:
         """Return the names that a module imports."""

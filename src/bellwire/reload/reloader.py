@@ -139,10 +139,9 @@ class Reloader:
         service = self._node.service
         imports = Imports(self._modules)
         for path in sorted(self._pending):
-            if path.is_relative_to(service.directory):
-                problem = self._modules.problem(path.relative_to(service.directory))
-                if problem is not None and concerned(service, [path], imports):
-                    raise problem
+            problem = self._modules.problem(path)
+            if problem is not None and concerned(service, [path], imports):
+                raise problem
         return concerned(service, self._pending, imports)
 
     def _note(self, loaded: Loaded) -> None:
