@@ -13,11 +13,13 @@ from bellwire.errors import DefinitionError
 class Modules(Mapping[PurePath, "frozenset[str] | None"]):
     """The names that modules import, by their paths in the folder; None where it may be any.
 
-    One that Python cannot read imports nothing: `problem` tells of it.
+    One that Python cannot read imports nothing: `problem` tells of it, by `directory` as it was
+    given.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self._given = directory
+        self._directory = directory.resolve()
         self._paths: frozenset[PurePath] = frozenset()
         self._known: dict[PurePath, frozenset[str] | None] = {}
         self._problems: dict[PurePath, DefinitionError] = {}
@@ -59,7 +61,7 @@ class Modules(Mapping[PurePath, "frozenset[str] | None"]):
     def _read(self, path: PurePath) -> frozenset[str] | None:
         if path not in self._known:
             try:
-                self._known[path] = imported_names(parse_module(self._directory / path))
+                self._known[path] = imported_names(parse_module(self._given / path))
             except DefinitionError as error:
                 self._known[path] = frozenset()
                 if (self._directory / path).exists():

@@ -67,7 +67,7 @@ class Reloader:
         self._environment = environment
         self._tell, self._complain = voice
         watch.look_at(_scope(node.service, settings))
-        self._modules = Modules(node.service.directory)
+        self._modules = Modules(settings.directory)
         self._noise = Noise()
         self._pending: set[Path] = set()
         self._failed: frozenset[str] = frozenset()
@@ -163,8 +163,12 @@ class Reloader:
         if done or not self._failed:
             what = f"reloaded: {', '.join(done)}" if done else "reloaded"
             self._tell(f"{what} ({took_s:.2f} s)")
-        for key in sorted(self._failed):
-            self._tell(f"not reloaded: {key} does not start, as its log says; the old one runs on")
+        if self._failed:
+            names = ", ".join(sorted(self._failed))
+            self._tell(
+                f"not reloaded: {names}: the start failed, as the log tells; what ran before keeps "
+                "running"
+            )
 
 
 def first_scope(settings: Settings) -> Scope:
