@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -285,19 +286,33 @@ def test_status_tells_how_the_node_is(bellwire: Run, notifier: Node) -> None:
     assert document["functions"]["WebsocketConnectHandler"]["invocations"] == 1
 
 
-def test_status_of_what_is_no_node(bellwire: Run) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """Answer one request with 200 and a body; yields the address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as threads:
 
         def answer() -> None:
             peer, _ = listener.accept()
             with peer:
                 peer.recv(4096)
-                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+                peer.sendall(head.encode() + body)
 
-        with ThreadPoolExecutor() as threads:
-            threads.submit(answer)
-            done = bellwire("status", "--url", url)
-    assert done.returncode == 1
+        threads.submit(answer)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b"<html>", b'{"ready": true}'])
+def test_status_of_what_is_no_node(bellwire: Run, body: bytes) -> None:
+    with answering(body) as url:
+        done = bellwire("status", "--url", url)
+    assert (done.returncode, done.stdout) == (1, "")
     assert f"{url}/status was answered 200, not by a node of Bellwire" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_status_of_a_node_that_is_not_ready_exits_with_1(bellwire: Run) -> None:
+    document = {"ready": False, "node": {}, "functions": {}}
+    with answering(json.dumps(document).encode()) as url:
+        done = bellwire("status", "--json", "--url", url)
+    assert (done.returncode, json.loads(done.stdout)) == (1, document)

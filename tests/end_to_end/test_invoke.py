@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable
@@ -83,8 +84,14 @@ class Callers:
 def start_callers(start_node: StartNode, tmp_path: Path) -> Callable[..., Callers]:
     def start(more: str = "") -> Callers:
         record = tmp_path / "record"
+        folder = tmp_path / "service"
+        folder.mkdir()
+        bootstrap = folder / "bootstrap"
+        bootstrap.write_text(f'#!/bin/sh\nexec {sys.executable} -m awslambdaric "$_HANDLER"\n')
+        bootstrap.chmod(0o755)
         files = {"serverless.yml": SERVICE % record + more, "handler.py": HANDLER}
-        return Callers(start_node(service={**files, "caller.js": CALLER}), record)
+        node = start_node(service={**files, "caller.js": CALLER}, folder=folder)
+        return Callers(node, record)
 
     return start
 
@@ -136,6 +143,16 @@ def test_the_client_context_of_a_node_js_handler(start_callers: Callable[..., Ca
     callers = start_callers(NODE_JS)
     assert callers.value("node", ClientContext=encoded(CONTEXT)) == {"clientContext": CONTEXT}
     assert callers.value("node") == {}
+
+
+def test_the_client_context_is_that_of_awslambdaric(start_callers: Callable[..., Callers]) -> None:
+    """AWS's own client of the Runtime API reads it from a header, in whatever language."""
+    callers = start_callers("  real: {handler: handler.who, runtime: provided.al2023}\n")
+    for context in (CONTEXT, {}, {"client": {"app_title": "ü"}, "custom": [1]}, {"other": 1}):
+        given = encoded(context)
+        expected = callers.value("real", ClientContext=given)
+        assert callers.value("who", ClientContext=given) == expected
+    assert callers.value("real") is None
 
 
 def test_versions_aliases_and_refusals(start_callers: Callable[..., Callers]) -> None:

@@ -29,14 +29,15 @@ def status_document(
     their keys in serverless.yml.
     """
     backlog, hub = sources.backlog(), sources.hub
+    connections = hub.statistics()
     return {
         "ready": is_ready,
         "node": dict(node),
         "connections": {
-            "open": (figures := hub.statistics()).connections,
+            "open": connections.connections,
             "connecting": hub.connecting,
-            "opened": figures.opened,
-            "slow_consumers_cut": figures.slow_consumers_cut,
+            "opened": connections.opened,
+            "slow_consumers_cut": connections.slow_consumers_cut,
             "limit": hub.limits.connections,
         },
         "functions": {
