@@ -20,7 +20,7 @@ import pytest
 
 
 if TYPE_CHECKING:
-    from tests.end_to_end.conftest import Node
+    from tests.end_to_end.conftest import Node, StartNode
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -284,6 +284,16 @@ def test_status_tells_how_the_node_is(bellwire: Run, notifier: Node) -> None:
     assert 0 < document["node"]["uptime_s"] < 60
     assert document["functions"]["NotifyParameter"]["errors"] == 1
     assert document["functions"]["WebsocketConnectHandler"]["invocations"] == 1
+
+
+def test_status_names_what_went_wrong(bellwire: Run, start_node: StartNode, tmp_path: Path) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir()
+    write(folder, GOOD, "import os\n\n\ndef hello(event, context):\n    os._exit(3)\n")
+    node = start_node(folder=folder)
+    for _ in range(2):
+        bellwire("invoke", "hello", cwd=node.folder)
+    assert "\nhello: crashes 2\n" in bellwire("status", cwd=node.folder).stdout
 
 
 @contextmanager

@@ -117,7 +117,7 @@ def _tell_functions(console: Console, functions: Mapping[str, Mapping[str, Any]]
     _tell_table(console, rows)
     for key, of in functions.items():
         faults = ("timeouts", "crashes", "out_of_memory", "init_failures", "async_events_dropped")
-        if told := [f"{of[name]} {name.replace('_', ' ')}" for name in faults if of.get(name)]:
+        if told := [f"{name.replace('_', ' ')} {of[name]}" for name in faults if of.get(name)]:
             console.print(f"{key}: {', '.join(told)}", style="red", markup=False)
 
 
