@@ -343,6 +343,7 @@ class Node:
             backlog=self._backlog.statistics,
             rules=self._rules.statistics,
             listeners=self._listeners.statistics,
+            logs=self._journal.statistics,
             deployed_name=self._deployed_name,
         )
 
@@ -445,6 +446,7 @@ class Node:
         assert functions is not None
         assert backlog is not None
         new = loaded.service.functions
+        self._journal.open({**was, **new})
         failed = await _swap(functions, [new[key] for key in swap])
         served = {key: was.get(key) if key in failed else each for key, each in new.items()}
         # One that never started is not there: the next change tries again.
@@ -460,6 +462,7 @@ class Node:
             await self._rules.replace(loaded.rules)
         for key in changes.drop:  # last: nothing leads to them any more
             functions.drop(key)
+        self._journal.open(service.functions)
         self.service = service
         return failed
 

@@ -10,9 +10,11 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -220,3 +222,20 @@ def test_a_start_that_fails_has_a_report(start_node: StartNode) -> None:
     assert init["text"].endswith(
         "\tPhase: init\tStatus: error\tError Type: Runtime.ImportModuleError"
     )
+
+
+def test_a_function_that_comes_while_the_node_runs_has_its_log(start_node: StartNode) -> None:
+    files = {"serverless.yml": dedent(SERVICE), "h.py": dedent(HANDLERS)}
+    node = start_node("--reload", service=files)
+    late = dedent(SERVICE).replace("silent: {", "late: {logs: {logFormat: JSON}, ")
+    (node.folder / "serverless.yml").write_text(late)
+    deadline = time.monotonic() + 15
+    tail: list[str] = []
+    while not tail:
+        assert time.monotonic() < deadline, node.log_text()
+        time.sleep(0.05)
+        with suppress(HTTPError):  # 404, until it is there
+            _, tail = invoke(node, "late")
+    assert json.loads(tail[0])["type"] == "platform.start"
+    assert node.stop() == 0
+    assert any("platform.report" in line for line in logs(node.folder, "late"))

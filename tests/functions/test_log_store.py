@@ -86,6 +86,7 @@ def test_a_flood_is_dropped_and_told_once(tmp_path: Path, caplog: pytest.LogCapt
         assert records(tmp_path / "logs")[-1].text == "later"
         assert len(caplog.records) == 1
         assert f"{500 - kept} lines are not in" in caplog.text
+        assert store.statistics() == (kept + 1, 500 - kept)
 
     asyncio.run(main())
 
@@ -111,6 +112,7 @@ def test_a_disk_that_takes_nothing_is_told_once_and_what_was_lost_later(
             "kept",
             "[bellwire] 3 lines of functions' logs were lost here",
         ]
+        assert store.statistics() == (1, 3)
         in_the_way.rename(tmp_path / "away")
         await store.close()
 

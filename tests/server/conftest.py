@@ -26,6 +26,7 @@ from bellwire.console import StaticFile
 from bellwire.definition.model import AccessKeys, Function
 from bellwire.errors import Place
 from bellwire.functions.backlog import BacklogStatistics
+from bellwire.functions.log_store import LogStatistics
 from bellwire.functions.statistics import FunctionStatistics
 from bellwire.functions.tail import Tails
 from bellwire.gateway.api import Account, Api, Route
@@ -210,6 +211,7 @@ class FrontDoorServer:
             backlog=lambda: self.backlog_statistics,
             rules=lambda: self.rule_statistics,
             listeners=lambda: ListenersStatistics(2, 3, 4, 5, 6),
+            logs=lambda: LogStatistics(7, 8),
             deployed_name=lambda key: f"app-dev-{key}",
         )
         self._http = HttpServer(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bellwire.definition.model import Function, Logging
 from bellwire.functions.levels import is_shown
-from bellwire.functions.log_store import LogStore
+from bellwire.functions.log_store import LogStatistics, LogStore
 from bellwire.functions.pool import LogLine
 from bellwire.functions.reports import is_news
 from bellwire.functions.tail import Tails
@@ -45,6 +45,10 @@ class Journal:
             self._store.add(function, request_id, trace_id, stream, text)
         if not is_platform or is_news(text):
             log.info("%s", text, extra={"function": function, "request_id": request_id})
+
+    def statistics(self) -> LogStatistics:
+        """Return how many lines were kept and lost."""
+        return LogStatistics(0, 0) if self._store is None else self._store.statistics()
 
     async def close(self) -> None:
         """Write what waits to be kept."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from bellwire.functions.log_files import SEGMENTS, LogWriter, encode
 
@@ -22,6 +23,21 @@ BATCH_S = 0.2
 """How long a line waits for others, in seconds."""
 WAITING_BYTES = 8 * 1024 * 1024
 """Most that waits for the disk; 40 000 lines a second are twice that."""
+
+
+class LogStatistics(NamedTuple):
+    """How many lines were written to the files since the start, and how many were lost."""
+
+    kept: int
+    lost: int
+
+
+class _Batch(NamedTuple):
+    """Lines to write at once; the remark on what was lost before is among the data."""
+
+    data: bytearray
+    lines: int
+    lost_before: int
 
 
 class LogStore:
@@ -38,6 +54,8 @@ class LogStore:
         self._waiting = bytearray()
         self._count = 0
         self._lost = 0
+        """Lines lost and not yet told in the log."""
+        self._kept_lines = self._lost_lines = 0
         self._is_failing = self._is_losing = False
 
     def open(self, functions: Mapping[str, str]) -> None:
@@ -49,7 +67,7 @@ class LogStore:
         try:
             self._writer.name_functions(functions)
         except OSError as error:
-            self._note(error, 0)
+            self._note(error, _Batch(bytearray(), 0, 0))
 
     def add(
         self,
@@ -63,11 +81,16 @@ class LogStore:
         line = encode(_now_ms(), function, request_id, trace_id, stream, text)
         if len(self._waiting) + len(line) > self._limit:
             self._lost += 1
+            self._lost_lines += 1
         else:
             self._waiting += line
             self._count += 1
         if self._timer is None:
             self._wait_for_more()
+
+    def statistics(self) -> LogStatistics:
+        """Return the figures of this moment."""
+        return LogStatistics(self._kept_lines, self._lost_lines)
 
     async def close(self) -> None:
         """Write what waits, and close the file."""
@@ -76,9 +99,9 @@ class LogStore:
             self._timer.cancel()
         if self._writing is not None:
             await asyncio.wait([self._writing])
-        batch, count = self._take()
-        if batch:
-            self._note(self._write(batch), count)
+        batch = self._take()
+        if batch.data:
+            self._note(self._write(batch.data), batch)
         self._writer.close()
 
     def _wait_for_more(self) -> None:
@@ -88,16 +111,15 @@ class LogStore:
     def _flush(self) -> None:
         self._timer = None
         if self._loop is not None and self._writing is None:
-            batch, count = self._take()
+            batch = self._take()
             # A thread, since a disk may take its time; bytes are written without the interpreter.
-            self._writing = self._loop.run_in_executor(None, self._write, batch)
-            self._writing.add_done_callback(partial(self._written, count=count))
+            self._writing = self._loop.run_in_executor(None, self._write, batch.data)
+            self._writing.add_done_callback(partial(self._written, batch=batch))
 
-    def _take(self) -> tuple[bytearray, int]:
-        """Return what waits, and of how many lines it tells."""
-        batch, lost, count = self._waiting, self._lost, self._count + self._lost
+    def _take(self) -> _Batch:
+        batch = _Batch(self._waiting, self._count, lost := self._lost)
         if lost:
-            batch += _remark(lost)
+            batch.data.extend(_remark(lost))
         self._waiting = bytearray()
         self._count = self._lost = 0
         if lost and not self._is_losing:
@@ -105,27 +127,29 @@ class LogStore:
                 "functions wrote faster than the disk: %d lines are not in %s", lost, self._folder
             )
         self._is_losing = lost > 0
-        return batch, count
+        return batch
 
-    def _write(self, batch: bytearray) -> OSError | None:
+    def _write(self, data: bytearray) -> OSError | None:
         try:
-            self._writer.write(batch)
+            self._writer.write(data)
         except OSError as error:
             return error
         return None
 
-    def _written(self, work: asyncio.Future[OSError | None], *, count: int) -> None:
+    def _written(self, work: asyncio.Future[OSError | None], *, batch: _Batch) -> None:
         self._writing = None
-        self._note(work.result(), count)
+        self._note(work.result(), batch)
         if self._count or self._lost:
             self._wait_for_more()
 
-    def _note(self, error: OSError | None, count: int) -> None:
+    def _note(self, error: OSError | None, batch: _Batch) -> None:
         """See how the writing of a batch ended."""
         if error is None:
             self._is_failing = False
+            self._kept_lines += batch.lines
             return
-        self._lost += count
+        self._lost += batch.lines + batch.lost_before
+        self._lost_lines += batch.lines
         self._is_losing = True
         if not self._is_failing:
             self._is_failing = True

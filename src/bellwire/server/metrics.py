@@ -23,6 +23,7 @@ from prometheus_client.core import (
 )
 
 from bellwire.functions.backlog import BacklogStatistics
+from bellwire.functions.log_store import LogStatistics
 from bellwire.functions.statistics import FunctionStatistics
 from bellwire.gateway.api import Api
 from bellwire.gateway.metrics import RouteMetrics
@@ -44,6 +45,7 @@ class Sources:
     backlog: Callable[[], Mapping[str, BacklogStatistics]]
     rules: Callable[[], Mapping[str, DeliveryStatistics]]
     listeners: Callable[[], ListenersStatistics]
+    logs: Callable[[], LogStatistics]
     deployed_name: Callable[[str], str]
 
 
@@ -214,6 +216,9 @@ class Metrics:
         yield from _of_rules(self._sources.rules())
         for name, value in self._sources.listeners()._asdict().items():
             yield GaugeMetricFamily(f"bellwire_notify_{name}", "Of the notifier", value=value)
+        for name, value in self._sources.logs()._asdict().items():
+            text = "Lines of functions' logs"
+            yield CounterMetricFamily(f"bellwire_log_lines_{name}", text, value=value)
 
     def _of_routes(self) -> Iterator[Metric]:
         for name, (attribute, text) in _COUNTERS.items():
