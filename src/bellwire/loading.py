@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from bellwire.bus.subjects import subject_of
 from bellwire.definition import Finding, Service, TopicRule, load_service, sql_position
+from bellwire.definition.debugging import debugged
 from bellwire.errors import BadRequestError, SqlSyntaxError, UnsupportedFeatureError
 from bellwire.gateway.api import Api, apis_of
 from bellwire.iot.rules import Rule, compile_rule
@@ -44,6 +45,8 @@ def with_service(settings: Settings, *, is_default_folder: bool) -> Settings:
 def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
     """Read and check a whole service; DefinitionError where anything in it is wrong."""
     service = load_service(settings.directory, stage=settings.stage, env=environment)
+    if settings.debug is not None:
+        service = debugged(service, settings.debug)
     rules = tuple(_compile(rule) for rule in service.rules)
     findings = list(service.findings)
     for definition, rule in zip(service.rules, rules, strict=True):

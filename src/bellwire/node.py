@@ -240,6 +240,7 @@ class Node:
             http_url=self.http_url,
             token=self._token if service.access_keys.sign_connections else None,
             temporary=self._data_dir.absolute() / "tmp",
+            debug=self.settings.debug,
         )
 
     def _make_functions(self, runtime: RuntimeSettings) -> Functions:

@@ -14,7 +14,8 @@ NODE_FILE = "node.json"
 class Settings:
     """The settings of one node.
 
-    A port of 0 means any free port. `nats_url` set means: use that server, start none.
+    A port of 0 means any free port. `nats_url` set means: use that server, start none. `debug` is
+    the key of a function that somebody debugs at this terminal.
     """
 
     directory: Path
@@ -27,3 +28,4 @@ class Settings:
     nats_server: str | None = None
     simulate: int = 0
     ready_file: Path | None = None
+    debug: str | None = None

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from bellwire.reload.watch import Watch
 
 _GRACE_S = 30.0
+_DEBUG_GRACE_S = 1.0
+"""What is stopped in a debugger does not end by itself."""
 
 
 def run(
@@ -57,6 +59,12 @@ def run(
             "--reload/--no-reload", help="Take over files that are saved. Default: on a terminal."
         ),
     ] = None,
+    debug: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FUNCTION", help="Debug a function: breakpoint() here, or an IDE attached."
+        ),
+    ] = None,
 ) -> None:
     """Run a service; without a serverless.yml here, the bundled parameter notifier."""
     # What these import takes a moment; the other commands need none of it.
@@ -76,6 +84,7 @@ def run(
         nats_server=nats_server,
         simulate=simulate,
         ready_file=ready_file,
+        debug=debug,
     )
     settings = loading.with_service(settings, is_default_folder=directory is None)
     if reload is None:
@@ -130,7 +139,8 @@ async def _serve(node: Node, watch: Watch | None) -> None:
         waiting.cancel()
         await asyncio.gather(starting, waiting, return_exceptions=True)
         # A second Ctrl-C or SIGTERM does not wait for running functions; the children still end.
-        ending = asyncio.create_task(node.stop(grace_s=_GRACE_S))
+        grace_s = _GRACE_S if node.settings.debug is None else _DEBUG_GRACE_S
+        ending = asyncio.create_task(node.stop(grace_s=grace_s))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ending.cancel)
         await asyncio.wait({ending})
@@ -149,7 +159,10 @@ async def _first_of(waiting: asyncio.Task[Any], working: asyncio.Task[None]) -> 
 def _tell(node: Node) -> None:
     """Print what listens where, which routes and rules are served, and what to try next."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
+
+    from bellwire.cli.debugging import describe_debugging
 
     console = Console(highlight=False)
     service = node.service
@@ -166,6 +179,10 @@ def _tell(node: Node) -> None:
     _tell_routes(console, node)
     if simulate := node.settings.simulate:
         console.print(f"\n  {simulate} simulated devices publish about once a second")
+    if node.settings.debug is not None:
+        console.print()
+        for line in describe_debugging(service, node.settings.debug):
+            console.print(f"  {escape(line)}")
     console.print(f"\n  Open the page, or try  [bold green]{_to_try(node)}[/]")
     console.print("  Ctrl-C stops.\n")
 

@@ -127,12 +127,19 @@ class Reloader:
         self._tell_once("restart to apply", changes.restart)
         if changes.is_other:
             return
-        swap = (code | changes.swap | self._failed) & loaded.service.functions.keys()
+        swap = self._swappable(code | changes.swap | self._failed, loaded.service)
         if swap or changes.lines or changes.apis or changes.rules:
             loaded = with_apis_of(loaded, applicable(running, loaded.service))
             self._failed = await self._node.change(loaded, changes, swap=swap)
             self._tell_outcome(changes, swap, time.monotonic() - started)
         self._pending.clear()
+
+    def _swappable(self, wanted: frozenset[str], service: Service) -> frozenset[str]:
+        """Return those functions of the service that may be swapped: none that is debugged."""
+        held = self._settings.debug
+        if held in wanted:
+            self._tell(f"not reloaded: {held}, which is debugged: restart to apply")
+        return (wanted & service.functions.keys()) - {held}
 
     def _concerned(self) -> frozenset[str]:
         """Return the functions that the pending files concern, if Python can read those it must."""
