@@ -140,6 +140,10 @@ def test_a_handler_that_replaces_json_loads_breaks_nothing(
     monkeypatch.setattr(json, "loads", None)
     monkeypatch.setattr(json, "dumps", None)
     monkeypatch.setattr(json.JSONEncoder, "default", lambda self, o: "patched")
+    for name in ("encode", "iterencode"):
+        monkeypatch.setattr(json.JSONEncoder, name, None)
+    for name in ("decode", "raw_decode"):
+        monkeypatch.setattr(json.JSONDecoder, name, None)
     assert decoder.decode_event(b"[1]") == [1]
     with pytest.raises(HandlerFault):
         encoder.encode_result(object())

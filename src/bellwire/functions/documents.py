@@ -121,9 +121,15 @@ def _platform_error(error_type: str, request_id: str, what: str) -> bytes:
     )
 
 
-# Not json.dumps: a handler may have patched it.
-_encode_json = json.JSONEncoder(ensure_ascii=False).encode
-_encode_escaped = json.JSONEncoder().encode
+class Encoder(json.JSONEncoder):
+    """The encoder of `json` with its methods as they are now: a handler may patch them."""
+
+    encode = json.JSONEncoder.encode
+    iterencode = json.JSONEncoder.iterencode
+
+
+_encode_json = Encoder(ensure_ascii=False).encode
+_encode_escaped = Encoder().encode
 
 
 def _encode(document: dict[str, object]) -> bytes:

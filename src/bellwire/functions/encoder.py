@@ -10,6 +10,7 @@ import marshal
 import re
 from types import CoroutineType
 
+from bellwire.functions.documents import Encoder
 from bellwire.functions.handler import HandlerFault
 
 
@@ -25,7 +26,7 @@ def escapes_text(execution_environment: str) -> bool:
 _VERSION = re.compile(r"AWS_Lambda_python3\.(\d+)")
 
 
-class ResultEncoder(json.JSONEncoder):
+class ResultEncoder(Encoder):
     """Writes what a handler returned.
 
     As on Lambda a Decimal is a number with all its digits, a named tuple is an object, bytes inside
@@ -58,8 +59,8 @@ class ResultEncoder(json.JSONEncoder):
             self._numbers.clear()
 
     def _encode(self, value: object) -> str:
-        try:
-            marshal.dumps(value)  # type: ignore[arg-type]  # the quickest way to see that all is of the plain types
+        try:  # the quickest way to see that all of it is of the plain types
+            marshal.dumps(value)  # type: ignore[arg-type]
         except ValueError:
             return self.encode(_without_recursion_error(value))
         try:
@@ -109,11 +110,18 @@ def _key(key: object) -> object:
     raise TypeError(f"keys must be str, int, float, bool or None, not {type(key).__name__}")
 
 
+class _Decoder(json.JSONDecoder):
+    """The decoder of `json` with its methods as they are now."""
+
+    decode = json.JSONDecoder.decode
+    raw_decode = json.JSONDecoder.raw_decode
+
+
 class EventDecoder:
     """Reads events. Holds its own decoder, so that a handler that patches `json` breaks nothing."""
 
     def __init__(self) -> None:
-        self._decode = json.JSONDecoder().decode
+        self._decode = _Decoder().decode
 
     def decode_event(self, event: bytes) -> object:
         """Return the event; raises HandlerFault where it is not JSON."""
