@@ -70,6 +70,25 @@ EVENTS = {
     ),
 }
 
+CLIENT_CONTEXTS = {
+    "whole": (
+        "A client context with all there may be",
+        b'{"client": {"installation_id": "i", "app_title": "t", "app_version_name": "v", '
+        b'"app_version_code": "c", "app_package_name": "p", "more": 1}, '
+        b'"custom": {"a": [1, null]}, "env": {"locale": "de"}, "more": 2}',
+    ),
+    "part": ("A client context with a part of it", b'{"custom": {"a": 1}}'),
+    "empty": ("An empty client context", b"{}"),
+    "null": ("A client context that is null", b"null"),
+    "w3c": (
+        "A trace context in the client context",
+        b'{"w3c": {"traceparent": "00-1", "tracestate": 5, "other": "x"}, "custom": {}}',
+    ),
+    "list": ("A client context that is no object", b"[1]"),
+    "no-json": ("A client context that is no JSON", b"{"),
+    "odd-client": ("A client context whose client is a text", b'{"client": "me"}'),
+}
+
 FILES = {
     "syntax.py": "def f(:\n    pass\n",
     "indentation.py": "def f(event, context):\n  a = 1\n    b = 2\n",
@@ -157,6 +176,17 @@ def cases() -> list[Case]:
                 found += [
                     Case(f"event-{name}", what, chapter, "results.echo", event)
                     for name, (what, event) in EVENTS.items()
+                ]
+                found += [
+                    Case(
+                        f"client-context-{name}",
+                        what,
+                        chapter,
+                        "surroundings.client",
+                        b"1",
+                        client_context=context,
+                    )
+                    for name, (what, context) in CLIENT_CONTEXTS.items()
                 ]
             case "inits":
                 found += [

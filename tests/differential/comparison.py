@@ -26,8 +26,10 @@ TIMEOUT_S = 2.0
 TASK_ROOT = "/var/task"
 """Where Lambda has a function's files: shown in place of the temporary folder."""
 _LOG_FILE = "DIFFERENTIAL_LOG"
-_REPORT = re.compile(r"(INIT_)?(START|REPORT) |END RequestId|\{\"time\".*\"platform\.")
-"""What Bellwire writes of both."""
+_REPORT = re.compile(
+    r"(INIT_)?(START|REPORT) |END RequestId|\{\"time\".*\"platform\.|\[bellwire\] python3"
+)
+"""What Bellwire writes by itself, not the runtime."""
 
 BOOTSTRAP = f"""#!/bin/sh
 exec 3>>"${_LOG_FILE}" 1>&3 2>&3

@@ -22,12 +22,14 @@ _RUNTIME_FRAME = re.compile(
     r'"  File \\"[^"]*(/awslambdaric/|/bellwire/functions/)[^"]*\\", line \d+, in ([^"\\]|\\.)*"'
 )
 """In a document: a frame of the runtime, which is left there if it is the only one."""
+_MASK = '"FRAME-OF-RUNTIME"'
+_SEVERAL = re.compile(f"{_MASK}(, {_MASK})+")
 _RUNTIME_LINE = re.compile(r'\s*File "[^"]*(/awslambdaric/|/bellwire/functions/|<frozen runpy>)')
 
 
 def document(value: str) -> str:
     """Return a result or error document as `text` does, and the frame of a runtime masked."""
-    return _RUNTIME_FRAME.sub('"FRAME-OF-RUNTIME"', text(value))
+    return _SEVERAL.sub(_MASK, _RUNTIME_FRAME.sub(_MASK, text(value)))
 
 
 def text(value: str) -> str:

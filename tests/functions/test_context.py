@@ -6,6 +6,7 @@ import pytest
 from awslambdaric import lambda_context as theirs
 
 from bellwire.functions.context import Client, FunctionDetails, LambdaContext, trace_header
+from bellwire.functions.handler import HandlerFault
 
 
 ENVIRONMENT = {
@@ -113,11 +114,21 @@ def test_a_client_context_is_that_of_awslambdaric(given: dict[str, object]) -> N
         }
 
 
-def test_a_client_that_is_no_map_is_as_it_came() -> None:
-    """awslambdaric would end the process."""
-    context = make_context(client_context=b'{"client":"mine"}').client_context
-    assert context is not None
-    assert context.client == "mine"
+def test_a_client_context_of_another_form_fails_the_invocation() -> None:
+    for text in (b'{"client":"mine"}', b"[1]"):
+        with pytest.raises(AttributeError, match="has no attribute 'get'"):
+            make_context(client_context=text)
+    with pytest.raises(HandlerFault, match="Unable to parse Client Context JSON: Expecting"):
+        make_context(client_context=b"{")
+    assert make_context(client_context=b"null").client_context is None
+
+
+def test_a_trace_context_is_taken_out_of_the_client_context() -> None:
+    given = {"w3c": {"traceparent": "00-1", "tracestate": 5, "other": "x"}, "custom": {}}
+    context = make_context(client_context=json.dumps(given).encode())
+    assert context.w3c() == {"traceparent": "00-1"}
+    assert repr(context.client_context) == "ClientContext([custom={},env=None,client=None])"
+    assert make_context(client_context=b'{"w3c":1}').w3c() == {}
 
 
 def test_a_trace_header_is_made_from_the_request_id() -> None:

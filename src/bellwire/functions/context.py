@@ -5,8 +5,14 @@ docs.aws.amazon.com/lambda/latest/dg/python-context.html
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
+from typing import Any
+
+from bellwire.functions.encoder import Decoder
+from bellwire.functions.handler import HandlerFault
+
+
+_decode = Decoder().decode
 
 
 class FunctionDetails:
@@ -96,7 +102,7 @@ class ClientContext:
         client = given.get("client")
         self.custom = given.get("custom")
         self.env = given.get("env")
-        self.client = Client(client) if isinstance(client, Mapping) else client
+        self.client = None if client is None else Client(client)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         return f"ClientContext([custom={self.custom},env={self.env},client={self.client}])"
@@ -118,8 +124,13 @@ class LambdaContext:
         deadline_ms: int,
         client_context: bytes = b"",
     ) -> None:
-        """Describe an invocation; `client_context` is a JSON object, or empty."""
-        self.client_context = ClientContext(json.loads(client_context)) if client_context else None
+        """Describe an invocation; `client_context` is a JSON object, or empty.
+
+        Raises HandlerFault where it is no JSON.
+        """
+        given = _read_client_context(client_context) if client_context else None
+        self._w3c = _take_w3c(given)
+        self.client_context = None if given is None else ClientContext(given)
         self.aws_request_id = request_id
         self.log_group_name = function.log_group_name
         self.log_stream_name = function.log_stream_name
@@ -136,8 +147,8 @@ class LambdaContext:
         return max(0, self._epoch_deadline_time_in_ms - int(self._function.clock() * 1000))
 
     def w3c(self) -> dict[str, str]:
-        """Return the caller's W3C trace context: none, as no caller here sends one."""
-        return {}
+        """Return the caller's W3C trace context: the member `w3c` of its client context."""
+        return dict(self._w3c)
 
     def log(self, msg: object) -> None:
         """Write a message to the log."""
@@ -157,6 +168,24 @@ class LambdaContext:
             "tenant_id",
         )
         return f"LambdaContext([{','.join(f'{name}={getattr(self, name)}' for name in names)}])"
+
+
+def _read_client_context(text: bytes) -> Any:
+    try:
+        return _decode(text.decode())
+    except ValueError as error:
+        raise HandlerFault(
+            "Runtime.LambdaContextUnmarshalError", f"Unable to parse Client Context JSON: {error}"
+        ) from None
+
+
+def _take_w3c(given: object) -> Mapping[str, str]:
+    """Take the trace context out of a client context: that of it which is known, and text."""
+    found = given.pop("w3c", None) if isinstance(given, dict) else None
+    if not isinstance(found, dict):
+        return {}
+    known = ((name, found.get(name)) for name in ("traceparent", "tracestate", "baggage"))
+    return {name: value for name, value in known if isinstance(value, str)}
 
 
 def trace_id(request_id: str, epoch_s: int) -> str:

@@ -110,8 +110,8 @@ def _key(key: object) -> object:
     raise TypeError(f"keys must be str, int, float, bool or None, not {type(key).__name__}")
 
 
-class _Decoder(json.JSONDecoder):
-    """The decoder of `json` with its methods as they are now."""
+class Decoder(json.JSONDecoder):
+    """The decoder of `json` with its methods as they are now: a handler may patch them."""
 
     decode = json.JSONDecoder.decode
     raw_decode = json.JSONDecoder.raw_decode
@@ -121,7 +121,7 @@ class EventDecoder:
     """Reads events. Holds its own decoder, so that a handler that patches `json` breaks nothing."""
 
     def __init__(self) -> None:
-        self._decode = _Decoder().decode
+        self._decode = Decoder().decode
 
     def decode_event(self, event: bytes) -> object:
         """Return the event; raises HandlerFault where it is not JSON."""

@@ -24,6 +24,12 @@ def handler(event: Any, context: Any) -> Any:
     return globals()[event["do"]](event.get("event"), context)
 
 
+def client(event: Any, context: Any) -> Any:
+    found = context.client_context
+    parts = None if found is None else [found.custom, found.env, repr(found.client)]
+    return [repr(found), parts, context.w3c()]
+
+
 def context_fields(event: Any, context: Any) -> Any:
     """The fields of the context"""
     names = (
