@@ -7,11 +7,14 @@ node puts its pool of processes: it is the seam the server is built on.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
@@ -37,6 +40,7 @@ from bellwire.gateway.throttle import TokenBucket
 from bellwire.iot.delivery import DeliveryStatistics
 from bellwire.limits import Limits
 from bellwire.notify.listeners import ListenersStatistics
+from bellwire.server.certificates import LOOPBACK, development_context
 from bellwire.server.front_door import FrontDoor
 from bellwire.server.http import HttpServer
 from bellwire.server.hub import Hub
@@ -176,9 +180,14 @@ class FrontDoorServer:
     """A running front door, and what it told the parts around it."""
 
     def __init__(
-        self, routes: Sequence[str | Route], limits: Limits, api: dict[str, Any] | None = None
+        self,
+        routes: Sequence[str | Route],
+        limits: Limits,
+        api: dict[str, Any] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.functions = Functions()
+        self._tls = tls
         self.published: list[Published] = []
         self.publish_error: Exception | None = None
         self.stored: list[tuple[str, bytes, str]] = []
@@ -246,6 +255,10 @@ class FrontDoorServer:
     def http_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def secure_url(self) -> str:
+        return f"wss://localhost:{self.port}/dev"
+
     def _status(self) -> dict[str, object]:
         return status_document(self.sources, node={"service": "app"}, is_ready=self.is_ready)
 
@@ -263,7 +276,7 @@ class FrontDoorServer:
     async def running(self) -> AsyncIterator[None]:
         await self._http.start()
         server = await asyncio.get_running_loop().create_server(
-            lambda: FrontDoor(self.hub, self._http.make_protocol), "127.0.0.1", 0
+            lambda: FrontDoor(self.hub, self._http.make_protocol, self._tls), "127.0.0.1", 0
         )
         self.port = server.sockets[0].getsockname()[1]
         watch = asyncio.create_task(self.hub.watch())
@@ -292,9 +305,11 @@ class FrontDoorServer:
         client = await self.connect(**arguments)
         return client, self.functions.of("connect")[-1].context["connectionId"]
 
-    async def raw(self, request: bytes | None = None) -> RawClient:
-        """Open a bare TCP connection and send bytes: by default a good upgrade request."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+    async def raw(
+        self, request: bytes | None = None, tls: ssl.SSLContext | None = None
+    ) -> RawClient:
+        """Open a bare connection and send bytes: by default a good upgrade request."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=tls)
         client = RawClient(reader, writer)
         self._raw_clients.append(client)
         client.send(UPGRADE if request is None else request)
@@ -427,10 +442,11 @@ def serve() -> Serve:
         routes: Sequence[str | Route] = tuple(ROUTES),
         *,
         api: dict[str, Any] | None = None,
+        tls: ssl.SSLContext | None = None,
         **bounds: float,
     ) -> AsyncIterator[FrontDoorServer]:
         limits = replace(Limits(close_timeout_s=0.3), **bounds)  # type: ignore[arg-type]  # ints too
-        server = FrontDoorServer(routes, limits, api)
+        server = FrontDoorServer(routes, limits, api, tls)
         server.functions.answers["connect"] = lambda call: {"statusCode": 200}
         server.functions.answers["disconnect"] = lambda call: {"statusCode": 200}
         server.functions.answers["echo"] = lambda call: {
@@ -452,6 +468,23 @@ def make_api() -> Callable[..., Api]:
 @pytest.fixture
 def wait_until() -> Callable[..., Awaitable[None]]:
     return until
+
+
+class Authority(NamedTuple):
+    """What a server shows, what its clients trust, and that as a file."""
+
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+    file: Path
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The development authority of a node, as the node makes it."""
+    folder = tmp_path_factory.mktemp("tls")
+    server = development_context(folder, LOOPBACK, now=datetime.now(UTC))
+    file = folder / "ca.pem"
+    return Authority(server, ssl.create_default_context(cafile=file), file)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bellwire.definition.model import Function
@@ -23,6 +23,8 @@ class RuntimeSettings:
     `environment` are the variables to pick from; None means the node's own. `debug` is the key of
     the function that somebody debugs at the node's terminal. In `temporary` each environment gets a
     folder that becomes its `/tmp`; None leaves it the machine's.
+    `authorities` are variables of CA_BUNDLES: the files by which clients trust the node's
+    certificate.
     """
 
     directory: Path
@@ -34,6 +36,7 @@ class RuntimeSettings:
     environment: Mapping[str, str] | None = None
     debug: str | None = None
     temporary: Path | None = None
+    authorities: Mapping[str, str] = field(default_factory=dict)
 
 
 HTTP_URL = "BELLWIRE_HTTP_URL"
@@ -42,6 +45,18 @@ TOKEN = "BELLWIRE_TOKEN"
 """Ours: where the node listens and what it asks for, for the boto3 hook in the function's
 process."""
 
+NODE_CA = "NODE_EXTRA_CA_CERTS"
+_AWS_CA = "AWS_CA_BUNDLE"
+CA_BUNDLES: Mapping[str, tuple[str, ...]] = {
+    NODE_CA: (),
+    "SSL_CERT_FILE": (),
+    "CURL_CA_BUNDLE": ("SSL_CERT_FILE",),
+    "REQUESTS_CA_BUNDLE": ("CURL_CA_BUNDLE",),
+    _AWS_CA: ("REQUESTS_CA_BUNDLE",),
+}
+"""Variables that name a file with the authorities to trust, and those that the same clients look at
+where it is not set."""
+
 _PASSED = frozenset(
     {
         "PATH",
@@ -49,15 +64,12 @@ _PASSED = frozenset(
         "USER",
         "LOGNAME",
         "VIRTUAL_ENV",
-        "NODE_EXTRA_CA_CERTS",
         "NODE_OPTIONS",
         "NODE_PATH",
         "LD_LIBRARY_PATH",
         "DYLD_LIBRARY_PATH",
-        "SSL_CERT_FILE",
         "SSL_CERT_DIR",
-        "REQUESTS_CA_BUNDLE",
-        "CURL_CA_BUNDLE",
+        *CA_BUNDLES,
         "HTTP_PROXY",
         "HTTPS_PROXY",
         "NO_PROXY",
@@ -111,7 +123,8 @@ def make_variables(
     Python handler finds it without (see `boto`), other clients and programs that it runs do not.
     """
     activated = _activated(function, runtime.directory, inherited)
-    variables = {**inherited, **activated, **_endpoints(runtime), **function.environment}
+    given = _endpoints(runtime) | _authorities(function, runtime, has_aws_files=has_aws_files)
+    variables = {**inherited, **activated, **given, **function.environment}
     if any(name.upper() in _PROXIES for name in variables):
         variables |= _spare_loopback(variables)
     variables |= _search_paths(function, variables)
@@ -197,6 +210,23 @@ def _search_paths(function: Function, variables: Mapping[str, str]) -> dict[str,
         for name, found in folders.items()
         if found
     }
+
+
+def _authorities(
+    function: Function, runtime: RuntimeSettings, *, has_aws_files: bool
+) -> Mapping[str, str]:
+    """Return the variables by which a function's clients trust the node's certificate.
+
+    What the function says itself is left alone, with all that its clients may look at instead.
+    AWS_CA_BUNDLE would hide the `ca_bundle` of ~/.aws/config, and boto3 in a Python function needs
+    it not: its requests for the node are redirected to plain HTTP.
+    """
+    left_out = set()
+    if not function.environment.keys().isdisjoint(CA_BUNDLES.keys() - {NODE_CA}):
+        left_out = CA_BUNDLES.keys() - {NODE_CA}
+    elif has_aws_files or function.runtime.startswith("python"):
+        left_out = {_AWS_CA}
+    return {name: file for name, file in runtime.authorities.items() if name not in left_out}
 
 
 def _spare_loopback(variables: Mapping[str, str]) -> dict[str, str]:
