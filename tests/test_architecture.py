@@ -59,6 +59,7 @@ FOREIGN: dict[str, set[str]] = {
     "airspeed": {"gateway"},
     "jsonschema_rs": {"gateway"},
     "prometheus_client": {"server"},
+    "trustme": {"server"},
 }
 """Which parts may import a foreign library. Those not named here may not be imported at all."""
 

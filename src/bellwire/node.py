@@ -15,11 +15,13 @@ import os
 import resource
 import secrets
 import socket
+import ssl
 import time
 import uuid
-from collections.abc import Collection, Coroutine, Iterable, Iterator
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -54,6 +56,7 @@ from bellwire.loading import Loaded
 from bellwire.notify.channel import NotifierChannel
 from bellwire.notify.listeners import Listeners
 from bellwire.rules import Rules
+from bellwire.server.certificates import open_certificates, serve_renewed
 from bellwire.server.front_door import FrontDoor
 from bellwire.server.http import HttpServer
 from bellwire.server.hub import Hub
@@ -188,16 +191,22 @@ class Node:
         self._clear_ready_file()
         self._socket = self._listen()
         self._journal.open(self.service.functions)
-        runtime = self._runtime()
+        tls, authorities = open_certificates(
+            self.settings, self.service, os.environ, now=datetime.now(UTC)
+        )
+        runtime = self._runtime(authorities)
         functions = self._functions = self._make_functions(runtime)
         backlog = self._backlog = self._make_backlog(runtime)
         await _both(self._start_bus(), functions.start())
         await self._invocations.listen(self.service.functions, backlog.take)
         await self._rules.start(self._loaded.rules)
-        await self._open_front_door(runtime)
+        await self._open_front_door(runtime, tls)
         self._tasks = [
             asyncio.create_task(work) for work in (self._hub.watch(), backlog.keep_alive())
         ]
+        if self.settings.certificate is not None:
+            renewing = serve_renewed(tls, *self.settings.certificate)
+            self._tasks.append(asyncio.create_task(renewing))
         if self.settings.simulate:
             self._simulation = [asyncio.create_task(self._simulate())]
         self._is_ready = True
@@ -230,7 +239,7 @@ class Node:
         check_port(host, port, what="the WebSocket API", option="--port")
         return listen(host, port, backlog=_BACKLOG)
 
-    def _runtime(self) -> RuntimeSettings:
+    def _runtime(self, authorities: Mapping[str, str]) -> RuntimeSettings:
         service = self.service
         return RuntimeSettings(
             directory=service.directory,
@@ -241,6 +250,7 @@ class Node:
             token=self._token if service.access_keys.sign_connections else None,
             temporary=self._data_dir.absolute() / "tmp",
             debug=self.settings.debug,
+            authorities=authorities,
         )
 
     def _make_functions(self, runtime: RuntimeSettings) -> Functions:
@@ -308,7 +318,7 @@ class Node:
             is_hopeless=self._embedded.failure,
         )
 
-    async def _open_front_door(self, runtime: RuntimeSettings) -> None:
+    async def _open_front_door(self, runtime: RuntimeSettings, tls: ssl.SSLContext) -> None:
         sources = self._sources()
         services = HttpServices(
             hub=self._hub,
@@ -332,7 +342,9 @@ class Node:
         await http.start()
         assert self._socket is not None
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: FrontDoor(self._hub, http.make_protocol), sock=self._socket, backlog=_BACKLOG
+            lambda: FrontDoor(self._hub, http.make_protocol, tls),
+            sock=self._socket,
+            backlog=_BACKLOG,
         )
 
     def _sources(self) -> Sources:

@@ -16,6 +16,8 @@ class Settings:
 
     A port of 0 means any free port. `nats_url` set means: use that server, start none. `debug` is
     the key of a function that somebody debugs at this terminal.
+    TLS is served with the PEM files of `certificate`: the certificate with its chain, and its key;
+    where that is None with one of the node's own authority.
     """
 
     directory: Path
@@ -29,3 +31,4 @@ class Settings:
     simulate: int = 0
     ready_file: Path | None = None
     debug: str | None = None
+    certificate: tuple[Path, Path] | None = None

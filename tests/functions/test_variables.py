@@ -175,6 +175,50 @@ def test_clients_of_any_runtime_are_told_where_the_node_is(runtime: str) -> None
     assert make({}, own, runtime=runtime).items() >= own.items()
 
 
+AUTHORITIES = {
+    "NODE_EXTRA_CA_CERTS": "/data/ca.pem",
+    "SSL_CERT_FILE": "/data/trusted.pem",
+    "CURL_CA_BUNDLE": "/data/trusted.pem",
+    "REQUESTS_CA_BUNDLE": "/data/trusted.pem",
+    "AWS_CA_BUNDLE": "/data/trusted.pem",
+}
+
+
+def trusted(
+    environment: Mapping[str, str], runtime: str = "nodejs20.x", *, has_aws_files: bool = False
+) -> dict[str, str]:
+    """Return the variables with authorities of a function of a node that has all of them."""
+    inherited = {"SSL_CERT_FILE": "/user.pem", "AWS_CA_BUNDLE": "/user.pem"}
+    variables = make(
+        inherited,
+        environment,
+        has_aws_files=has_aws_files,
+        runtime=runtime,
+        runtime_settings=replace(RUNTIME, authorities=AUTHORITIES),
+    )
+    return {name: value for name, value in variables.items() if name in AUTHORITIES}
+
+
+@pytest.mark.parametrize("runtime", ["nodejs20.x", "provided.al2023"])
+def test_clients_are_told_to_trust_the_node(runtime: str) -> None:
+    assert trusted({}, runtime) == AUTHORITIES
+    assert make({}, runtime=runtime).keys().isdisjoint(AUTHORITIES), "none is known"
+
+
+def test_boto3_in_python_and_files_of_aws_keep_what_they_trust() -> None:
+    user = {"AWS_CA_BUNDLE": "/user.pem"}
+    assert trusted({}, "python3.12") == AUTHORITIES | user
+    assert trusted({}, has_aws_files=True) == AUTHORITIES | user
+
+
+def test_what_a_function_says_it_trusts_is_not_overruled() -> None:
+    own = {"CURL_CA_BUNDLE": "/opt/own.pem"}
+    user = {"SSL_CERT_FILE": "/user.pem", "AWS_CA_BUNDLE": "/user.pem"}
+    assert trusted(own) == own | user | {"NODE_EXTRA_CA_CERTS": "/data/ca.pem"}
+    own = {"NODE_EXTRA_CA_CERTS": "/opt/own.pem"}
+    assert trusted(own) == AUTHORITIES | own
+
+
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 @pytest.mark.parametrize("runtime", ["python3.12", "nodejs20.x", "provided.al2023"])
 def test_no_proxy_stands_between_a_function_and_the_node(name: str, runtime: str) -> None:

@@ -16,6 +16,7 @@ import typer
 
 from bellwire.cli.log_format import configure_logging
 from bellwire.cli.options import DataDir
+from bellwire.errors import StartError
 from bellwire.settings import Settings
 
 
@@ -65,6 +66,13 @@ def run(
             metavar="FUNCTION", help="Debug a function: breakpoint() here, or an IDE attached."
         ),
     ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="For TLS: certificate and chain, PEM; else one of ours."),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The key of --tls-certificate, PEM.")
+    ] = None,
 ) -> None:
     """Run a service; without a serverless.yml here, the bundled parameter notifier."""
     # What these import takes a moment; the other commands need none of it.
@@ -85,6 +93,7 @@ def run(
         simulate=simulate,
         ready_file=ready_file,
         debug=debug,
+        certificate=_pair(tls_certificate, tls_key),
     )
     settings = loading.with_service(settings, is_default_folder=directory is None)
     if reload is None:
@@ -95,6 +104,15 @@ def run(
         tell_findings(loaded)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(node.Node(settings, loaded), watch))
+
+
+def _pair(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    if certificate is not None and key is not None:
+        return certificate, key
+    if certificate is None and key is None:
+        return None
+    given, missing = ("--tls-certificate", "--tls-key")[:: -1 if certificate is None else 1]
+    raise StartError(f"{given} is given without {missing}", hint=f"add {missing} FILE")
 
 
 def tell_findings(loaded: Loaded) -> None:
@@ -176,6 +194,7 @@ def _tell(node: Node) -> None:
     ):
         table.add_row(f"  {name}", f"[bold cyan]{address}[/]")
     console.print(table)
+    console.print(f"\n  [dim]{_tell_tls(node)}[/]")
     _tell_routes(console, node)
     if simulate := node.settings.simulate:
         console.print(f"\n  {simulate} simulated devices publish about once a second")
@@ -185,6 +204,14 @@ def _tell(node: Node) -> None:
             console.print(f"  {escape(line)}")
     console.print(f"\n  Open the page, or try  [bold green]{_to_try(node)}[/]")
     console.print("  Ctrl-C stops.\n")
+
+
+def _tell_tls(node: Node) -> str:
+    certificate = node.settings.certificate
+    if certificate is not None:
+        return f"https:// and wss:// on the same port, with {certificate[0]}"
+    authority = node.settings.data_dir / "tls" / "ca.pem"
+    return f"https:// and wss:// on the same port; clients trust {authority}"
 
 
 def _to_try(node: Node) -> str:

@@ -214,7 +214,7 @@ def _search_paths(function: Function, variables: Mapping[str, str]) -> dict[str,
 
 def _authorities(
     function: Function, runtime: RuntimeSettings, *, has_aws_files: bool
-) -> Mapping[str, str]:
+) -> dict[str, str]:
     """Return the variables by which a function's clients trust the node's certificate.
 
     What the function says itself is left alone, with all that its clients may look at instead.

@@ -12,7 +12,9 @@ In production the user names a certificate and its key, and none of this is made
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import os
 import re
 import ssl
@@ -24,9 +26,13 @@ from pathlib import Path
 from secrets import token_hex
 from typing import NoReturn
 
+from bellwire.definition.model import Service
 from bellwire.errors import StartError
 from bellwire.functions.variables import CA_BUNDLES, NODE_CA
+from bellwire.settings import Settings
 
+
+log = logging.getLogger("bellwire.tls")
 
 LOOPBACK = ("localhost", "*.localhost", "127.0.0.1", "::1")
 """The names of every node. Many clients take no `*.localhost`: name those of the APIs besides."""
@@ -35,6 +41,7 @@ _VALID = timedelta(days=730)
 """Apple's systems take no more than 825 days [https://support.apple.com/en-us/103769]."""
 _LEFT = timedelta(days=365)
 """How long a certificate must be valid yet at a start: as long may the node run."""
+_LOOK_S = 60.0
 _SYSTEM_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -45,6 +52,28 @@ _SYSTEM_FILES = (
 _CERTIFICATE = re.compile(
     rb"-----BEGIN CERTIFICATE-----\s.+?\s-----END CERTIFICATE-----\n?", re.DOTALL
 )
+
+
+def open_certificates(
+    settings: Settings, service: Service, environment: Mapping[str, str], *, now: datetime
+) -> tuple[ssl.SSLContext, Mapping[str, str]]:
+    """Return what TLS is served by, and variables that have functions trust it.
+
+    The latter add to what is trusted in `environment`; there are none for a certificate of the
+    user's, which is trusted already or is for the user to have trusted. Raises StartError.
+    """
+    if settings.certificate is not None:
+        return production_context(*settings.certificate), {}
+    folder = settings.data_dir / "tls"
+    api_ids = (api.api_id for api in service.apis)
+    names = server_names(settings.host, api_ids, service.host_names)
+    return development_context(folder, names, now=now), trusting_variables(folder, environment)
+
+
+def server_names(host: str, api_ids: Iterable[str], host_names: Iterable[str]) -> set[str]:
+    """Return the names that a node on `host` has a certificate for."""
+    own = () if host in ("0.0.0.0", "::") else (host,)
+    return {*LOOPBACK, *own, *(f"{api_id}.localhost" for api_id in api_ids), *host_names}
 
 
 def production_context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -71,6 +100,29 @@ def production_context(certificate: Path, key: Path) -> ssl.SSLContext:
             "that of its private key with --tls-key",
         ) from None
     return context
+
+
+async def serve_renewed(
+    context: ssl.SSLContext, certificate: Path, key: Path, *, every_s: float = _LOOK_S
+) -> None:
+    """Have `context` serve what the user's files hold whenever they change, until cancelled.
+
+    New connections see it. What cannot be used is told in the log, and the old one served on.
+    """
+    seen = _versions(certificate, key)
+    while True:
+        await asyncio.sleep(every_s)
+        versions = _versions(certificate, key)
+        if versions == seen:
+            continue
+        seen = versions
+        try:
+            production_context(certificate, key)  # a pair that does not fit must not be half taken
+            context.load_cert_chain(certificate, key)
+        except (StartError, OSError) as error:
+            log.warning("%s; the old certificate is served on", error)
+        else:
+            log.info("the certificate of %s was read anew", certificate)
 
 
 def development_context(folder: Path, names: Iterable[str], *, now: datetime) -> ssl.SSLContext:
@@ -121,6 +173,19 @@ def trusting_variables(folder: Path, environment: Mapping[str, str]) -> dict[str
             if _join(source, authority, target):
                 variables[name] = str(target)
     return variables
+
+
+def _versions(*files: Path) -> list[tuple[int, int] | None]:
+    """Return what changes when a file does; None for one that is not there at the moment."""
+    versions: list[tuple[int, int] | None] = []
+    for file in files:
+        try:
+            found = file.stat()
+        except OSError:
+            versions.append(None)
+        else:
+            versions.append((found.st_mtime_ns, found.st_ino))
+    return versions
 
 
 def _context() -> ssl.SSLContext:
