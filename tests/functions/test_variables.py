@@ -219,7 +219,7 @@ def test_what_a_function_says_it_trusts_is_not_overruled() -> None:
     assert trusted(own) == AUTHORITIES | own
 
 
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"])
 @pytest.mark.parametrize("runtime", ["python3.12", "nodejs20.x", "provided.al2023"])
 def test_no_proxy_stands_between_a_function_and_the_node(name: str, runtime: str) -> None:
     spared = "127.0.0.1,localhost"

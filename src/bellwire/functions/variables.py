@@ -76,7 +76,7 @@ _PASSED = frozenset(
         "ALL_PROXY",
     }
 )
-_PROXIES = frozenset({"HTTP_PROXY", "ALL_PROXY"})
+_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
 _PASSED_PREFIXES = ("AWS_", "PYTHON")
 _LAMBDA_PREFIX = "AWS_LAMBDA_"
 
