@@ -15,9 +15,9 @@ class Settings:
     """The settings of one node.
 
     A port of 0 means any free port. `nats_url` set means: use that server, start none. `debug` is
-    the key of a function that somebody debugs at this terminal.
-    TLS is served with the PEM files of `certificate`: the certificate with its chain, and its key;
-    where that is None with one of the node's own authority.
+    the key of a function that somebody debugs at this terminal. TLS is served with the PEM files of
+    `certificate`: the certificate with its chain, and its key; where that is None with one of the
+    node's own authority.
     """
 
     directory: Path
