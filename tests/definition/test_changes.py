@@ -176,3 +176,36 @@ custom:
     assert (kept.limits, kept.host_names) == (old.limits, ())
     assert kept.access_keys.secrets == new.access_keys.secrets
     assert not kept.access_keys.sign_connections
+
+
+API = """\
+resources:
+  Resources:
+    Chat: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: chat, ProtocolType: WEBSOCKET,
+      RouteSelectionExpression: $request.body.do}}
+    ChatStage: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Chat, StageName: one,
+      AutoDeploy: true}}
+    ChatMore: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Chat, StageName: two,
+      AutoDeploy: true, StageVariables: {a: b}}}
+"""
+
+
+def test_apis_and_stages_come_and_go(load: Load) -> None:
+    one, more = load(BASE), load(BASE + API)
+    assert compare(one, more).lines == ("API chat: added",)
+    assert compare(more, one).lines == ("API chat: removed",)
+    fewer = API.replace("StageName: two", "StageName: three").replace("{a: b}", "{a: c}")
+    changes = compare(more, load(BASE + fewer))
+    assert changes.lines == ("stage three: added", "stage two: removed")
+    other = load(BASE + API.replace("{a: b}", "{a: c}").replace("body.do", "body.what"))
+    assert compare(more, other).lines == (
+        "API chat: routeSelectionExpression $request.body.do → $request.body.what",
+        "stage chat/two: stage variables changed",
+    )
+
+
+def test_where_there_are_several_stages_a_route_is_named_with_its_own(load: Load) -> None:
+    added = "      - websocket: {route: more}\n"
+    text = BASE.replace("{route: greet}\n", "{route: greet}\n" + added)
+    changes = compare(load(BASE + API), load(text + API))
+    assert changes.lines == ("route more of dev-demo-websockets/dev: added → hello",)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 import pytest
@@ -83,3 +84,13 @@ def test_what_is_a_programs_text() -> None:
         "package.json",
         "a.ts",
     ]
+
+
+def test_a_layers_file_concerns_who_has_the_layer(service: Service, tmp_path: Path) -> None:
+    layer = tmp_path.parent / "common"
+    functions = {
+        **service.functions,
+        "one": replace(service.functions["one"], layers=(layer,)),
+    }
+    changed = [layer / "python" / "x.py"]
+    assert concerned(replace(service, functions=functions), changed, Imports({})) == {"one"}

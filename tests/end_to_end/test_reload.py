@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,6 +176,51 @@ def test_what_is_bound_at_the_start_is_named(node: Node) -> None:
         save(node, "serverless.yml", SERVICE.replace("service: changing", "service: other"))
         node.wait_for_log("restart to apply: service changing → other")
         assert ask(app, 1) == {"number": 1, "version": 0}
+
+
+def test_a_message_that_runs_when_its_function_is_removed_is_answered(node: Node) -> None:
+    slow = ECHO.replace("echo", "slow").replace("handler.slow", "handler.echo")
+    with node.connect() as app:
+        sleeping = HANDLER.replace("    number", "    import time; time.sleep(1)\n    number")
+        save(node, "handler.py", sleeping)
+        node.wait_for_log("reloaded: echo (")
+        save(node, "serverless.yml", SERVICE + slow)
+        node.wait_for_log("reloaded: slow (")
+        app.send('{"action": "slow", "number": 5}')
+        time.sleep(0.1)
+        save(node, "serverless.yml", SERVICE)
+        node.wait_for_log("function slow: removed")
+        assert json.loads(app.recv(timeout=10)) == {"number": 5, "version": 0}
+        assert "Forbidden" in str(ask(app, 1, "slow"))
+
+
+def test_asynchronous_events_outlive_their_functions_swaps(
+    start_node: StartNode, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.txt"
+    out.touch()
+    writer = WRITER.replace("{file}", str(out)).replace('event["by"]', '"VERSION"')
+    files = {"serverless.yml": RULE, "handler.py": writer.replace("VERSION", "v0")}
+    node = start_node("--reload", service=files)
+    url = f"{node.http_url}/2015-03-31/functions/write/invocations"
+    for number in range(200):
+        request = urllib.request.Request(
+            url,
+            json.dumps({"n": number}).encode(),
+            {"X-Amz-Invocation-Type": "Event"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 202
+        if number % 40 == 20:
+            save(node, "handler.py", writer.replace("VERSION", f"v{number // 40 + 1}"))
+    deadline = time.monotonic() + 20
+    while len(out.read_text().splitlines()) < 200:
+        assert time.monotonic() < deadline, node.log_text()
+        time.sleep(0.05)
+    time.sleep(0.3)
+    lines = [line.split() for line in out.read_text().splitlines()]
+    assert sorted(int(number) for number, _ in lines) == list(range(200))
+    assert len({version for _, version in lines}) > 2
 
 
 RULE = """\

@@ -150,7 +150,7 @@ def _stage_lines(old: Stage, new: Stage, where: str) -> Iterator[str]:
     said = _differing(old, new) - _UNSAID - {"routes"}
     if said:
         words = sorted({_word(name) for name in said})
-        yield f"stage {new.name}{where}: {', '.join(words)} changed"
+        yield f"stage {where.removeprefix(' of ') or new.name}: {', '.join(words)} changed"
     routes = {route.route_key: route for route in old.routes}
     new_routes = {route.route_key: route for route in new.routes}
     for key, route in new_routes.items():
