@@ -223,6 +223,34 @@ def test_asynchronous_events_outlive_their_functions_swaps(
     assert len({version for _, version in lines}) > 2
 
 
+def test_a_node_functions_script_is_swapped(start_node: StartNode) -> None:
+    script = """\
+exports.echo = async (event) => {
+  const { number } = JSON.parse(event.body);
+  return { statusCode: 200, body: JSON.stringify({ number, version: 0 }) };
+};
+"""
+    service = SERVICE.replace("python3.12", "nodejs20.x").replace("handler.echo", "script.echo")
+    node = start_node("--reload", service={"serverless.yml": service, "script.js": script})
+    with node.connect() as app:
+        save(node, "script.js", script.replace("version: 0", "version: 1"))
+        wait_for_version(app, 1)
+        save(node, "script.js", script.replace("async", "asink"))
+        node.wait_for_log("not reloaded: echo: the start failed")
+        assert ask(app, 2) == {"number": 2, "version": 1}
+
+
+def test_a_node_that_is_stopped_in_the_middle_of_a_swap_leaves_nothing(node: Node) -> None:
+    save(node, "shared.py", "import time\nprint('importing')\ntime.sleep(5)\nVERSION = 1\n")
+    node.wait_for_log("importing")
+    started, left = time.monotonic(), node.children()
+    assert node.stop() == 0
+    assert time.monotonic() - started < 4
+    node.wait_until_gone(list(left), within_s=1)
+    assert "Traceback" not in node.log_text()
+    assert "never awaited" not in node.log_text()
+
+
 RULE = """\
 service: ruled
 provider: {name: aws, runtime: python3.12}

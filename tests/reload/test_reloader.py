@@ -200,6 +200,19 @@ def test_what_needs_a_restart_is_said_once(desk: Desk) -> None:
     assert desk.node.service.limits.idle_timeout_s == 600
 
 
+def test_a_file_elsewhere_that_the_service_includes(desk: Desk) -> None:
+    async def main(desk: Desk) -> None:
+        elsewhere = desk.folder.parent / "limits.yml"
+        elsewhere.write_text("9")
+        text = SERVICE.replace("other.run}", "other.run, timeout: '${file(../limits.yml)}'}")
+        assert await desk.swapped("serverless.yml", text) == {"other"}
+        await asyncio.sleep(0.2)
+        assert await desk.swapped("../limits.yml", "12") == {"other"}
+        assert desk.node.service.functions["other"].timeout_s == 12
+
+    desk.run(main)
+
+
 def test_new_findings_are_told(desk: Desk) -> None:
     async def main(desk: Desk) -> None:
         text = SERVICE + "package: {}\nplugin: x\n"

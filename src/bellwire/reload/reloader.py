@@ -123,7 +123,7 @@ class Reloader:
         self._note(loaded)
         running = self._node.service
         changes = compare(running, loaded.service)
-        self._watch.look_at(_scope(loaded.service, self._settings))
+        await asyncio.to_thread(self._watch.look_at, _scope(loaded.service, self._settings))
         self._tell_once("restart to apply", changes.restart)
         if changes.is_other:
             return

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Set
 from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
 
 from bellwire.errors import StartError
-from bellwire.reload.folder import Scope, take_snapshot
+from bellwire.reload.folder import Scope, Snapshot, take_snapshot
 
 
 _QUIET_MS = 40
@@ -39,12 +39,19 @@ class Watch:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._next = scope
         self._before = take_snapshot(scope)
 
     def look_at(self, scope: Scope) -> None:
-        """Watch another scope from now on."""
-        self._next = scope
+        """Watch another scope from now on: what is new in it has not changed. It reads the disk.
+
+        Not to be called while the next of `changes` is waited for.
+        """
+        if scope == self._scope:
+            return
+        was, before, now = self._scope, self._before, take_snapshot(scope)
+        files = {path: each for path, each in now.files.items() if not was.covers(path)}
+        files |= {path: each for path, each in before.files.items() if scope.covers(path)}
+        self._scope, self._before = scope, Snapshot(files, now.folders)
 
     async def changes(self) -> AsyncGenerator[Saved, None]:
         """Yield the files that have changed, for each burst of changes, without end.
@@ -73,14 +80,11 @@ class Watch:
                 )
 
     async def _look(self) -> frozenset[Path]:
-        before, was, self._scope = self._before, self._scope, self._next
+        before = self._before
         self._before = await asyncio.to_thread(take_snapshot, self._scope)
-        changed = before.changed(self._before)
-        if was is not self._scope:  # what was not looked at has not changed
-            changed = frozenset(path for path in changed if was.covers(path))
-        return changed
+        return before.changed(self._before)
 
-    async def _moments(self, folders: Iterable[Path]) -> AsyncGenerator[None, None]:
+    async def _moments(self, folders: Set[Path]) -> AsyncGenerator[None, None]:
         """Yield when something may have happened, and once without: it may have been before."""
         import watchfiles  # takes a moment, and not every run needs it
 
@@ -97,6 +101,6 @@ class Watch:
         )
         async with aclosing(notices):
             async for events in notices:
-                if events or not has_looked or self._next is not self._scope:
+                if events or not has_looked or self._before.folders != folders:
                     has_looked = True
                     yield
