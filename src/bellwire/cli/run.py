@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bellwire.cli.log_format import configure_logging
-from bellwire.cli.options import DataDir
+from bellwire.cli.options import DataDir, Debug, Nats, NatsServer, Port, ReadyFile, Reload
 from bellwire.errors import StartError
 from bellwire.settings import Settings
 
@@ -40,32 +40,16 @@ def run(
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 for every network.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 3001,
-    mqtt_port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 1883,
+    port: Port = 3001,
+    mqtt_port: Port = 1883,
     stage: Annotated[str | None, typer.Option(help="The stage; else provider.stage, dev.")] = None,
     data_dir: DataDir = Path(".bellwire"),
-    nats: Annotated[
-        str | None, typer.Option(metavar="URL", help="Use this NATS server, start none.")
-    ] = None,
-    nats_server: Annotated[
-        str | None, typer.Option(metavar="PATH", help="The nats-server program to start.")
-    ] = None,
+    nats: Nats = None,
+    nats_server: NatsServer = None,
     simulate: Annotated[int, typer.Option(min=0, max=1000, help="Simulated devices.")] = 0,
-    ready_file: Annotated[
-        Path | None, typer.Option(help="Written once all is accepting: where it listens, as JSON.")
-    ] = None,
-    reload: Annotated[
-        bool | None,
-        typer.Option(
-            "--reload/--no-reload", help="Take over files that are saved. Default: on a terminal."
-        ),
-    ] = None,
-    debug: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FUNCTION", help="Debug a function: breakpoint() here, or an IDE attached."
-        ),
-    ] = None,
+    ready_file: ReadyFile = None,
+    reload: Reload = None,
+    debug: Debug = None,
     tls_certificate: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="For TLS: certificate and chain, PEM; else one of ours."),
