@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 from bellwire.definition.model import Function
 from bellwire.errors import Place
-from bellwire.functions.pool import Functions, LogLine, RuntimeSettings
+from bellwire.functions.pool import Functions, LogEntry, RuntimeSettings
 from bellwire.limits import Limits
 from bench.figures import percentile
 from bench.posts import make_request, post
@@ -170,7 +170,7 @@ def _function(count: int, runtime: str = "python3.12") -> Function:
     )
 
 
-def _ignore(line: LogLine) -> None:
+def _ignore(entry: LogEntry) -> None:
     """What a node's log does costs the node: `messages` measures it with the rest."""
 
 

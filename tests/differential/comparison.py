@@ -98,7 +98,7 @@ async def _compare_group(cases: list[Case], folder: Path) -> list[Comparison]:
             environment={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
         ),
         limits=Limits(),
-        log=lines.append,
+        log=lambda entry: lines.append(entry) if isinstance(entry, LogLine) else None,
     )
     found = []
     await functions.start()

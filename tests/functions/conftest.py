@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -19,13 +20,22 @@ import uvloop
 
 from bellwire.definition.model import Function, Logging
 from bellwire.errors import Place
-from bellwire.functions.pool import ChannelFactory, Functions, LogLine, Result, RuntimeSettings
+from bellwire.functions.pool import (
+    ChannelFactory,
+    Functions,
+    LogEntry,
+    LogLine,
+    Result,
+    RuntimeSettings,
+)
+from bellwire.functions.reports import report_lines
 from bellwire.limits import Limits
 
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
 
+THIS_PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 OF_EVERY_INVOCATION = ("START ", "END ", "REPORT ", "INIT_REPORT ")
 
 
@@ -50,7 +60,7 @@ class Harness:
         key: str = "f",
         *,
         handler: str | None = None,
-        runtime: str = "python3.11",
+        runtime: str = THIS_PYTHON,
         timeout_s: float = 20.0,
         concurrency: int | None = None,
         environment: Mapping[str, str] | None = None,
@@ -100,7 +110,7 @@ class Harness:
             functions,
             runtime=runtime,
             limits=limits or Limits(),
-            log=self._take_line,
+            log=self.log_entry,
             channels=channels,
         )
         await pools.start()
@@ -112,6 +122,15 @@ class Harness:
             while self.processes() and time.monotonic() < deadline:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             assert self.processes() == []
+
+    def log_entry(self, entry: LogEntry) -> None:
+        """Take what functions, and Lambda, write."""
+        if isinstance(entry, LogLine):
+            self._take_line(entry)
+            return
+        for text in report_lines(entry):
+            line = LogLine(entry.function, entry.request_id, "platform", text, entry.trace_id)
+            self._take_line(line)
 
     def _take_line(self, line: LogLine) -> None:
         self.log.append(line)

@@ -73,7 +73,7 @@ def test_text_written_to_the_socket_is_no_frame() -> None:
 
 def test_an_invocation_carries_all_that_belongs_to_it() -> None:
     call = Call("réq-1", 1_700_000_000, 1_700_000_006_123, b'{"client":{}}', b'{"a":1}')
-    ((kind, payload),) = Decoder(100).feed(encode_call(call))
+    ((kind, payload),) = Decoder(100).feed(encode_call(*call))
     assert kind == frames.INVOKE
     assert decode_call(payload) == call
 

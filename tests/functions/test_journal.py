@@ -14,8 +14,9 @@ import pytest
 from bellwire.definition.model import Logging
 from bellwire.functions.journal import Journal
 from bellwire.functions.log_files import LogReader, decode
+from bellwire.functions.log_line import LogEntry, LogLine
 from bellwire.functions.log_store import LogStore
-from bellwire.functions.pool import LogLine
+from bellwire.functions.reports import Report, report_lines
 from bellwire.functions.tail import Tails
 
 
@@ -33,8 +34,9 @@ def log_level(caplog: pytest.LogCaptureFixture) -> None:
 def kept(folder: Path) -> list[tuple[str | None, str]]:
     reader = LogReader(folder)
     try:
-        found = [decode(line) for line in reader.lines()]
-        return [(record.function, record.text) for record in found if record is not None]
+        return [
+            (record.function, record.text) for line in reader.lines() for record in decode(line)
+        ]
     finally:
         reader.close()
 
@@ -42,31 +44,38 @@ def kept(folder: Path) -> list[tuple[str | None, str]]:
 def test_lambdas_lines_are_kept_and_shown_where_they_are_news(
     harness: Harness, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    texts = {
-        "START RequestId: id Version: $LATEST": False,
-        "END RequestId: id": False,
-        "REPORT RequestId: id\tDuration: 1.23 ms\t": False,
-        "REPORT RequestId: id\tDuration: 1.23 ms\tInit Duration: 80.00 ms\t": True,
-        "REPORT RequestId: id\tDuration: 3000.00 ms\tStatus: timeout": True,
-        "Task timed out after 3.00 seconds": True,
+    report = Report("f", ID, 1_000, 0.00123, None, None, 128, "success", None, False)
+    entries: dict[LogEntry, bool] = {
+        LogLine("f", ID, "platform", "START RequestId: id Version: $LATEST"): False,
+        report: False,
+        report._replace(init_s=0.08): True,
+        report._replace(status="timeout", says_start=True): True,
+        LogLine("f", ID, "platform", "Task timed out after 3.00 seconds"): True,
     }
+    texts = {entry: _texts(entry) for entry in entries}
 
     async def main() -> None:
         tails = Tails(4096)
         journal = Journal(tails=tails, store=LogStore(tmp_path / "logs", 1_000_000))
         journal.open({"f": harness.function()})
         with tails.follow(ID) as tail:
-            for text in texts:
-                journal.take(LogLine("f", ID, "platform", text))
+            for entry in entries:
+                journal.take(entry)
             journal.take(LogLine("f", None, "stdout", "at init"))
-        assert b64decode(tail.encoded()).decode().splitlines() == list(texts)
+        told = b64decode(tail.encoded()).decode().splitlines()
+        assert told == [text for each in texts.values() for text in each]
         await journal.close()
 
     asyncio.run(main())
-    assert kept(tmp_path / "logs") == [("f", text) for text in [*texts, "at init"]]
-    shown = [text for text, is_news in texts.items() if is_news]
+    all_texts = [text for each in texts.values() for text in each]
+    assert kept(tmp_path / "logs") == [("f", text) for text in [*all_texts, "at init"]]
+    shown = [texts[entry][-1] for entry, is_news in entries.items() if is_news]
     assert caplog.messages == [*shown, "at init"]
     assert {vars(record)["request_id"] for record in caplog.records} == {ID, None}
+
+
+def _texts(entry: LogEntry) -> tuple[str, ...]:
+    return report_lines(entry) if isinstance(entry, Report) else (entry.text,)
 
 
 def test_what_is_below_the_application_level_is_nowhere(

@@ -16,12 +16,15 @@ from bellwire.functions.log_files import (
     Record,
     decode,
     encode,
+    encode_report,
     segment,
     segments,
 )
+from bellwire.functions.reports import Report, report_lines
 
 
 SIZE = 4000
+ID = "6f747c00-191b-4aae-a82a-d4b28f3d1a1b"
 
 
 def line(number: int, text: str = "x" * 100) -> bytes:
@@ -49,20 +52,33 @@ def reader(folder: Path) -> Iterator[LogReader]:
 
 def numbers(reader: LogReader) -> list[int]:
     """The numbers of the records that are new."""
-    records = [decode(each) for each in reader.lines()]
-    return [record.time_ms for record in records if record is not None]
+    return [record.time_ms for each in reader.lines() for record in decode(each)]
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
     record = Record(1_700_000_000_123, "notify", "id", "1-2-3", "platform", 'é\n"\t\0')
-    assert decode(encode(*record)) == record
+    assert decode(encode(*record)) == [record]
     outside = Record(1, None, None, None, "platform", "")
-    assert decode(encode(*outside)) == outside
+    assert decode(encode(*outside)) == [outside]
 
 
-@pytest.mark.parametrize("cut", [b"", b"{", b"[]", b'{"time":1}', b"null", b"\xff"])
+def test_a_report_is_read_as_the_lines_that_it_stands_for() -> None:
+    report = Report("notify", ID, 1_000_000, 0.002, None, None, 128, "success", None, True)
+    line = encode_report(1_000_002, report)
+    assert len(line) < 120
+    start, end, took = report_lines(report)
+    trace = report.trace_id
+    assert decode(line) == [
+        Record(1_000_000, "notify", ID, trace, "platform", start),
+        Record(1_000_002, "notify", ID, trace, "platform", end),
+        Record(1_000_002, "notify", ID, trace, "platform", took),
+    ]
+    assert len(decode(encode_report(1, report._replace(says_start=False)))) == 2
+
+
+@pytest.mark.parametrize("cut", [b"", b"{", b"[]", b"[1, 2]", b'{"time":1}', b"null", b"\xff"])
 def test_what_is_no_record_is_none(cut: bytes) -> None:
-    assert decode(cut) is None
+    assert decode(cut) == []
 
 
 def test_only_the_owner_may_read(folder: Path, writer: LogWriter) -> None:

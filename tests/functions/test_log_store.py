@@ -20,7 +20,7 @@ MEGABYTE = 1024 * 1024
 def records(folder: Path) -> list[Record]:
     reader = LogReader(folder)
     try:
-        return [record for line in reader.lines() if (record := decode(line))]
+        return [record for line in reader.lines() for record in decode(line)]
     finally:
         reader.close()
 

@@ -456,7 +456,7 @@ def test_a_module_that_cannot_be_imported_is_tried_again_each_time(
 def test_a_module_that_exits_or_hangs_while_imported(harness: Harness, run: Run) -> None:
     harness.write("import sys\nsys.exit(2)\n", "exits.py")
     harness.write("import time\nprint('slow')\ntime.sleep(60)\n", "hangs.py")
-    limits = Limits(init_timeout_s=0.3)
+    limits = Limits(init_timeout_s=1.0)
     functions = [harness.function(name, handler=f"{name}.f") for name in ("exits", "hangs")]
 
     async def main() -> None:
@@ -467,7 +467,7 @@ def test_a_module_that_exits_or_hangs_while_imported(harness: Harness, run: Run)
             "Runtime.ExitError", "Runtime exited with error: exit status 2"
         )
         assert json.loads(hangs.payload) == platform_failure(
-            "Sandbox.Timedout", "Task timed out after 0.30 seconds"
+            "Sandbox.Timedout", "Task timed out after 1.00 seconds"
         )
         assert (exits.timed_out, hangs.timed_out) == (False, True)
         assert LogLine("hangs", None, "stdout", "slow") in harness.lines
@@ -752,7 +752,7 @@ def test_stop_before_the_start_has_ended(harness: Harness, run: Run) -> None:
         runtime = RuntimeSettings(harness.folder, "eu-west-1", "1", "dev", "http://127.0.0.1:9")
         for turns in range(6):  # of the loop: each finds the start at another point
             pools = Functions(
-                [harness.function()], runtime=runtime, limits=Limits(), log=harness.lines.append
+                [harness.function()], runtime=runtime, limits=Limits(), log=harness.log_entry
             )
             start = asyncio.create_task(pools.start())
             for _ in range(turns):

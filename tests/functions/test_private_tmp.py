@@ -50,7 +50,10 @@ def test_each_environment_has_a_folder_which_goes_with_it(harness: Harness, tmp_
     temporary = tmp_path / "tmp"
 
     async def main() -> None:
-        async with harness.running(harness.function(concurrency=2), temporary=temporary) as pools:
+        function = harness.function(concurrency=2, provisioned=2)
+        async with harness.running(function, temporary=temporary) as pools:
+            while pools.statistics()["f"].idle < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
             one, other = await asyncio.gather(harness.value(pools), harness.value(pools))
             assert one[0] is other[0] is False
             assert len({one[1], other[1]}) == 2

@@ -12,12 +12,12 @@ from bellwire.functions.reports import InitReport, PlatformLog, Report, billed_m
 
 
 ID = "6f747c00-191b-4aae-a82a-d4b28f3d1a1b"
-TRACE = "1-62e900b2-710d76f009d6e7785905449a"
+TRACE = "1-6346078b-191b4aaea82ad4b28f3d1a1b"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:shop-dev-Notify"
 NOW_MS = 1_665_533_835_007
 MEGABYTE = 1024 * 1024
 
-REPORT = Report(ID, 0.00123, None, 31 * MEGABYTE, 128, "success", None, TRACE)
+REPORT = Report("Notify", ID, NOW_MS, 0.00123, None, 31 * MEGABYTE, 128, "success", None, False)
 INIT = InitReport(0.12045, "init", "on-demand", "success", None)
 
 
@@ -42,7 +42,7 @@ class TestText:
     def test_an_invocation_starts_and_ends(self) -> None:
         log = text_log()
         assert log.start(ID, TRACE, NOW_MS) == (f"START RequestId: {ID} Version: $LATEST",)
-        assert log.end(REPORT, NOW_MS) == (
+        assert log.report(REPORT, NOW_MS) == (
             f"END RequestId: {ID}",
             f"REPORT RequestId: {ID}\tDuration: 1.23 ms\tBilled Duration: 2 ms\t"
             "Memory Size: 128 MB\tMax Memory Used: 31 MB\t",
@@ -50,17 +50,17 @@ class TestText:
 
     def test_the_first_invocation_tells_what_the_start_took(self) -> None:
         report = REPORT._replace(duration_s=0.00237, init_s=0.42398, memory_mb=1024)
-        assert text_log().end(report, NOW_MS)[1] == (
+        assert text_log().report(report, NOW_MS)[1] == (
             f"REPORT RequestId: {ID}\tDuration: 2.37 ms\tBilled Duration: 427 ms\t"
             "Memory Size: 1024 MB\tMax Memory Used: 31 MB\tInit Duration: 423.98 ms\t"
         )
 
     def test_memory_is_left_out_where_it_is_not_known(self) -> None:
-        line = text_log().end(REPORT._replace(memory_bytes=None), NOW_MS)[1]
+        line = text_log().report(REPORT._replace(memory_bytes=None), NOW_MS)[1]
         assert line.endswith("Memory Size: 128 MB\t")
 
     def test_memory_is_rounded_up(self) -> None:
-        line = text_log().end(REPORT._replace(memory_bytes=31 * MEGABYTE + 1), NOW_MS)[1]
+        line = text_log().report(REPORT._replace(memory_bytes=31 * MEGABYTE + 1), NOW_MS)[1]
         assert "Max Memory Used: 32 MB" in line
 
     @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ class TestText:
         self, status: Any, error_type: str | None, end: str
     ) -> None:
         report = REPORT._replace(status=status, error_type=error_type)
-        assert text_log().end(report, NOW_MS)[1].endswith(f"Max Memory Used: {end}")
+        assert text_log().report(report, NOW_MS)[1].endswith(f"Max Memory Used: {end}")
 
     def test_a_start_that_failed_has_a_line(self) -> None:
         report = INIT._replace(status="error", error_type="Runtime.ImportModuleError")
@@ -117,7 +117,7 @@ class TestJson:
 
     def test_an_invocation_ends(self) -> None:
         report = REPORT._replace(duration_s=1.23396, init_s=0.463512)
-        (line,) = json_log().end(report, NOW_MS)
+        (line,) = json_log().report(report, NOW_MS)
         assert line == (
             '{"time":"2022-10-12T00:17:15.007Z","type":"platform.report","record":'
             f'{{"requestId":"{ID}","metrics":{{"durationMs":1233.96,"billedDurationMs":1698,'
@@ -126,18 +126,19 @@ class TestJson:
         )
 
     def test_what_is_not_known_is_left_out(self) -> None:
-        report = REPORT._replace(memory_bytes=None, trace_id=None)
-        (event,) = events(json_log().end(report, NOW_MS))
+        report = REPORT._replace(memory_bytes=None)
+        (event,) = events(json_log().report(report, NOW_MS))
         assert event["record"] == {
             "requestId": ID,
             "metrics": {"durationMs": 1.23, "billedDurationMs": 2, "memorySizeMB": 128},
+            "tracing": {"type": "X-Amzn-Trace-Id", "value": f"Root={TRACE}"},
             "status": "success",
         }
 
     def test_a_failure_has_its_type(self) -> None:
         report = REPORT._replace(status="error", error_type='Odd"Error')
         assert [
-            event["record"]["errorType"] for event in events(json_log().end(report, NOW_MS))
+            event["record"]["errorType"] for event in events(json_log().report(report, NOW_MS))
         ] == [
             'Odd"Error',
             'Odd"Error',
@@ -173,7 +174,7 @@ def test_a_good_invocation_by_system_level(level: str, written: list[str]) -> No
         *log.init_start("on-demand", NOW_MS),
         *log.init(INIT, NOW_MS),
         *log.start(ID, TRACE, NOW_MS),
-        *log.end(REPORT, NOW_MS),
+        *log.report(REPORT, NOW_MS),
     )
     assert kinds(lines) == [f"platform.{name}" for name in written]
 
@@ -192,7 +193,7 @@ def test_a_failure_by_system_level(level: str, written: list[str]) -> None:
         *log.init_start("on-demand", NOW_MS),
         *log.init(INIT._replace(status="error", error_type="Runtime.ExitError"), NOW_MS),
         *log.start(ID, TRACE, NOW_MS),
-        *log.end(REPORT._replace(status="timeout"), NOW_MS),
+        *log.report(REPORT._replace(status="timeout"), NOW_MS),
     )
     assert kinds(lines) == [f"platform.{name}" for name in written]
 
@@ -222,18 +223,35 @@ TIMEOUT = REPORT._replace(status="timeout")
 
 
 @pytest.mark.parametrize("log", [text_log(), json_log("DEBUG")])
-def test_news_are_cold_starts_and_failures(log: PlatformLog) -> None:
+def test_the_report_says_that_it_started_where_nothing_did(log: PlatformLog) -> None:
+    report = REPORT._replace(says_start=True)
+    start = log.start(ID, TRACE, NOW_MS)
+    assert log.report(report, NOW_MS) == (*start, *log.report(REPORT, NOW_MS))
+    assert len(start) == 1
+
+
+def test_the_trace_is_that_of_the_start() -> None:
+    assert REPORT.trace_id == TRACE
+
+
+def test_news_are_cold_starts_and_failures() -> None:
+    log = json_log("DEBUG")
     quiet = (
         *log.init_start("on-demand", NOW_MS),
         *log.init(INIT, NOW_MS),
         *log.start(ID, TRACE, NOW_MS),
-        *log.end(REPORT, NOW_MS),
+        *log.report(REPORT, NOW_MS),
+        *text_log().start(ID, TRACE, NOW_MS),
     )
     assert [line for line in quiet if is_news(line)] == []
+    assert not REPORT.is_news
     failed = INIT._replace(status="error", error_type="Runtime.ExitError")
-    assert all(map(is_news, log.init(failed, NOW_MS)))
+    for each in (log, text_log()):
+        assert all(map(is_news, each.init(failed, NOW_MS)))
     for report in (REPORT._replace(init_s=0.08), FAILURE, TIMEOUT):
-        assert [is_news(line) for line in log.end(report, NOW_MS)] == [False, True]
+        assert [is_news(line) for line in log.report(report, NOW_MS)] == [False, True]
+        assert report.is_news
+    assert not REPORT._replace(status="error", error_type="ValueError").is_news  # its own lines say
 
 
 def test_every_other_line_of_the_platform_is_news() -> None:

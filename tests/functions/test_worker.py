@@ -100,7 +100,7 @@ class Worker:
     def invoke(self, event: object) -> list[Frame]:
         """Return the frames of one invocation."""
         call = frames.Call("id-1", 1_700_000_000, 0, b"", json.dumps(event).encode())
-        frame = frames.encode_call(call)
+        frame = frames.encode_call(*call)
         for byte in frame[:12]:  # frames arrive in any pieces
             self._socket.sendall(bytes([byte]))
             time.sleep(0.0005)

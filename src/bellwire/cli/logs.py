@@ -17,7 +17,7 @@ import typer
 from bellwire.cli.log_format import readable
 from bellwire.cli.options import DataDir
 from bellwire.errors import NotFoundError
-from bellwire.functions.log_files import FOLDER, LogReader, Record, decode
+from bellwire.functions.log_files import FOLDER, LogReader, Record, decode, encode
 
 
 _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -74,9 +74,9 @@ def logs(
 def _print(reader: LogReader, is_wanted: Callable[[Record], bool], *, is_json: bool) -> None:
     """Print the entries that are there and were not yet printed."""
     for line in reader.lines():
-        record = decode(line)
-        if record is not None and is_wanted(record):
-            sys.stdout.write(f"{line.decode()}\n" if is_json else f"{_format(record)}\n")
+        for record in filter(is_wanted, decode(line)):
+            text = encode(*record).decode() if is_json else f"{_format(record)}\n"
+            sys.stdout.write(text)
     sys.stdout.flush()
 
 

@@ -26,16 +26,10 @@ from typing import NamedTuple, Protocol, cast
 
 from bellwire.functions import documents
 from bellwire.functions.context import trace_id
-from bellwire.functions.log_line import Source
+from bellwire.functions.log_line import FunctionLog, Source
 from bellwire.functions.output import Budget, Lines
 from bellwire.functions.process import EXIT_S, Process, Stream, resident_bytes, wait_exit
-from bellwire.functions.reports import (
-    InitializationType,
-    InitReport,
-    PlatformLog,
-    Report,
-    Status,
-)
+from bellwire.functions.reports import InitializationType, InitReport, Report, Status
 from bellwire.functions.statistics import Loss
 
 
@@ -101,7 +95,7 @@ class Owner(Protocol):
     def ready(self, environment: Environment) -> None:
         """The handler's module is imported."""
 
-    def completed(self, environment: Environment, result: Result) -> None:
+    def completed(self, environment: Environment) -> None:
         """The invocation is over and answered; the environment is free."""
 
     def init_failed(self, environment: Environment, failure: Failure) -> None:
@@ -110,15 +104,15 @@ class Owner(Protocol):
     def lost(self, environment: Environment, was: State) -> None:
         """The environment ended while idle or busy."""
 
-    def write_line(
-        self, request_id: str | None, stream: Source, text: str, trace_id: str | None
-    ) -> None:
-        """A line of output, or of the platform."""
-
 
 class EnvironmentSettings(NamedTuple):
-    """What all environments of one function have in common: seconds, bytes, megabytes."""
+    """What all environments of one function have in common: seconds, bytes, megabytes.
 
+    `function` is its key; `log` takes what it writes.
+    """
+
+    function: str
+    log: FunctionLog
     timeout_s: float
     init_timeout_s: float
     response_bytes: int
@@ -126,7 +120,6 @@ class EnvironmentSettings(NamedTuple):
     log_bytes_per_s: int
     memory_mb: int
     initialization: InitializationType
-    platform_log: PlatformLog
     is_debug: bool = False
 
 
@@ -155,13 +148,15 @@ class Environment(asyncio.Protocol):
         "_poll",
         "_process",
         "_request_id",
+        "_says_start",
         "_settings",
         "_started",
-        "_trace_id",
+        "_started_ms",
         "_transport",
         "deadline",
         "duration_s",
         "ended",
+        "has_failed",
         "init_s",
         "invocation",
         "is_retiring",
@@ -185,6 +180,8 @@ class Environment(asyncio.Protocol):
         self.was_used = self.is_retiring = False
         self.loss = Loss.CRASH
         """Why it ended, once it has."""
+        self.has_failed = False
+        """Whether the last result is an error."""
         self.init_s = self.duration_s = 0.0
         """How long its start took, and its last invocation."""
         self.peak_bytes: int | None = None
@@ -197,7 +194,9 @@ class Environment(asyncio.Protocol):
         self._loop = loop
         self._lines: dict[tuple[Stream, bool], Lines] = {}
         self._request_id: str | None = None
-        self._trace_id: str | None = None
+        self._started_ms = 0
+        self._says_start = False
+        """Whether the log must be told yet that the invocation has started."""
         self._started = time.perf_counter()  # the loop's own clock counts milliseconds
         self._is_open = False
         self._burial: asyncio.Task[None] | None = None
@@ -212,10 +211,10 @@ class Environment(asyncio.Protocol):
 
     async def open(self) -> None:
         """Connect to the process; from here on the owner hears of it."""
-        loop, platform = self._loop, self._settings.platform_log
-        self._write_platform(platform.init_start(self._settings.initialization, _now_ms()))
+        loop, settings = self._loop, self._settings
+        settings.log.init_start(settings.initialization, _now_ms())
         for stream, fd in self._process.outputs.items():
-            pipe = _Pipe(fd, stream, Budget(self._settings.log_bytes_per_s))
+            pipe = _Pipe(fd, stream, Budget(settings.log_bytes_per_s))
             self._pipes[fd] = pipe
             self._poll.register(fd, select.POLLIN)
             loop.add_reader(fd, self._read_pipe, pipe)
@@ -229,16 +228,14 @@ class Environment(asyncio.Protocol):
     def run(self, invocation: Invocation) -> None:
         """Start an invocation; the environment must be idle, or just free."""
         now, timeout_s = time.time(), self._settings.timeout_s
-        request_id, started_s = invocation.request_id, int(now)
         self.state = State.BUSY
         self.invocation = invocation
         self.deadline = self._loop.time() + timeout_s
-        self._request_id = request_id
-        self._trace_id = trace_id(request_id, started_s)
-        lines = self._settings.platform_log.start(request_id, self._trace_id, int(now * 1000))
-        self._write_platform(lines)
+        self._request_id = invocation.request_id
+        self._says_start = True
+        self._started_ms = int(now * 1000)
         self._started = time.perf_counter()
-        self._send(invocation, started_s, int((now + timeout_s) * 1000))
+        self._send(invocation, int(now), int((now + timeout_s) * 1000))
 
     def expire(self) -> None:
         """End the process because its deadline has passed, and answer as Lambda does."""
@@ -307,12 +304,12 @@ class Environment(asyncio.Protocol):
         else:
             self._conclude_invocation(result, "error", documents.error_type(result.payload))
 
-    def _become_idle(self, result: Result) -> None:
-        """Be free again; `result` is what the last invocation came to."""
+    def _become_idle(self) -> None:
+        """Be free again."""
         self.state = State.IDLE
         self.was_used = True
         self.deadline = float("inf")
-        self._owner.completed(self, result)
+        self._owner.completed(self)
 
     def _conclude_invocation(self, result: Result, status: Status, error_type: str | None) -> None:
         invocation, settings = self.invocation, self._settings
@@ -322,25 +319,29 @@ class Environment(asyncio.Protocol):
         if status == "timeout":
             duration_s = settings.timeout_s
         self.duration_s = duration_s
+        self.has_failed = result.error is not None
         says_init = not self.was_used and settings.initialization == "on-demand"
         report = Report(
+            settings.function,
             invocation.request_id,
+            self._started_ms,
             duration_s,
             self.init_s if says_init else None,
             self.peak_bytes,
             settings.memory_mb,
             status,
             error_type,
-            self._trace_id,
+            self._says_start,
         )
-        self._write_platform(settings.platform_log.end(report, _now_ms()))
+        self._says_start = False
+        settings.log.report(report, _now_ms())
         if not invocation.future.done():
             invocation.future.set_result(result)
 
     def _report_init(self, status: Status, error_type: str | None) -> None:
         kind = self._settings.initialization
         report = InitReport(self.init_s, "init", kind, status, error_type)
-        self._write_platform(self._settings.platform_log.init(report, _now_ms()))
+        self._settings.log.init(report, _now_ms())
 
     # Memory
 
@@ -391,7 +392,8 @@ class Environment(asyncio.Protocol):
             self._report_init(failure.status, failure.error_type)
             self._owner.init_failed(self, failure)
         elif was is not State.GONE:
-            self.duration_s = time.perf_counter() - self._started
+            if self.invocation is not None:
+                self.duration_s = time.perf_counter() - self._started
             self._owner.lost(self, was)
         if self.invocation is not None and failure is not None:
             result = failure.result(self.invocation.request_id)
@@ -431,11 +433,16 @@ class Environment(asyncio.Protocol):
         self._note(f"RequestId: {self._request_id or 'INIT'} Error: {what} Runtime.ExitError")
 
     def _write_line(self, stream: Source, text: str) -> None:
-        self._owner.write_line(self._request_id, stream, text, self._trace_id)
-
-    def _write_platform(self, texts: tuple[str, ...]) -> None:
-        for text in texts:
-            self._owner.write_line(self._request_id, "platform", text, self._trace_id)
+        log, request_id = self._settings.log, self._request_id
+        if request_id is None:
+            log.line(stream, text, None, None)
+            return
+        trace = trace_id(request_id, self._started_ms // 1000)
+        if self._says_start:
+            # Not before there is something to say: many invocations write nothing.
+            self._says_start = False
+            log.start(request_id, trace, self._started_ms)
+        log.line(stream, text, request_id, trace)
 
     def _read_pipe(self, pipe: _Pipe) -> None:
         try:

@@ -61,13 +61,14 @@ def encode(kind: int, payload: bytes) -> bytes:
     return _HEADER.pack(kind, len(payload)) + payload
 
 
-def encode_call(call: Call) -> bytes:
-    """Return the frame that starts an invocation."""
-    request_id, started_s, deadline_ms, context, event = call
+def encode_call(
+    request_id: str, started_s: int, deadline_ms: int, client_context: bytes, event: bytes
+) -> bytes:
+    """Return the frame that starts an invocation; what it holds is a `Call`."""
     name = request_id.encode()
-    size = _CALL.size + len(name) + len(context) + len(event)
-    head = _INVOKE_HEADER.pack(INVOKE, size, deadline_ms, started_s, len(name), len(context))
-    return b"".join((head, name, context, event))
+    size = _CALL.size + len(name) + len(client_context) + len(event)
+    head = _INVOKE_HEADER.pack(INVOKE, size, deadline_ms, started_s, len(name), len(client_context))
+    return b"".join((head, name, client_context, event))
 
 
 def decode_call(payload: bytes) -> Call:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from bellwire.definition.model import Function, Logging
 from bellwire.functions.levels import is_shown
+from bellwire.functions.log_line import LogEntry, LogLine
 from bellwire.functions.log_store import LogStatistics, LogStore
-from bellwire.functions.pool import LogLine
-from bellwire.functions.reports import is_news
+from bellwire.functions.reports import Report, is_news, report_lines
 from bellwire.functions.tail import Tails
 
 
@@ -34,8 +34,22 @@ class Journal:
         if self._store is not None:
             self._store.open({key: function.name for key, function in functions.items()})
 
-    def take(self, line: LogLine) -> None:
-        """Pass a line on. Of Lambda's own lines the node's log has those that are news."""
+    def take(self, entry: LogEntry) -> None:
+        """Pass an entry on. Of Lambda's own lines the node's log has those that are news."""
+        if isinstance(entry, Report):
+            self._take_report(entry)
+        else:
+            self._take_line(entry)
+
+    def _take_report(self, report: Report) -> None:
+        if self._tails.has(report.request_id):
+            self._tails.add(report.request_id, "\n".join(report_lines(report)))
+        if self._store is not None:
+            self._store.add_report(report)
+        if report.is_news:
+            self._show(report.function, report.request_id, report_lines(report)[-1])
+
+    def _take_line(self, line: LogLine) -> None:
         function, request_id, stream, text, trace_id = line
         is_platform = stream == "platform"
         if not is_platform and function in self._json and not is_shown(text, self._json[function]):
@@ -44,7 +58,10 @@ class Journal:
         if self._store is not None:
             self._store.add(function, request_id, trace_id, stream, text)
         if not is_platform or is_news(text):
-            log.info("%s", text, extra={"function": function, "request_id": request_id})
+            self._show(function, request_id, text)
+
+    def _show(self, function: str, request_id: str | None, text: str) -> None:
+        log.info("%s", text, extra={"function": function, "request_id": request_id})
 
     def statistics(self) -> LogStatistics:
         """Return how many lines were kept and lost."""

@@ -1,7 +1,8 @@
 """The files in which a node keeps the logs of its functions: segments, the oldest of which go.
 
-A folder holds `00000001.jsonl`, `00000002.jsonl` … with one record a line, as `encode` writes it,
-and `functions.json`, which tells the deployed name of each function by its key.
+A folder holds `00000001.jsonl`, `00000002.jsonl` … with one entry a line: an object, or, of a
+report, an array of its fields. `functions.json` tells the deployed name of each function by its
+key.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
+
+from bellwire.functions.reports import Report, report_lines
 
 
 FOLDER = "logs"
@@ -61,20 +64,37 @@ def encode(
     )
 
 
-def decode(line: bytes) -> Record | None:
-    """Return the record of a line; None for one that was cut when the disk was full."""
+def encode_report(time_ms: int, report: Report) -> bytes:
+    """Return a report as a line: there is one for each invocation, so no field is named."""
+    return orjson.dumps((time_ms, *report), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def decode(line: bytes) -> list[Record]:
+    """Return the records of a line; none of one that was cut when the disk was full."""
     try:
         found = orjson.loads(line)
-        return Record(
-            found["time"],
-            found["function"],
-            found["request_id"],
-            found["trace_id"],
-            found["stream"],
-            found["text"],
-        )
+        if isinstance(found, list):
+            time_ms, *fields = found
+            return list(_records(time_ms, Report(*fields)))
+        return [
+            Record(
+                found["time"],
+                found["function"],
+                found["request_id"],
+                found["trace_id"],
+                found["stream"],
+                found["text"],
+            )
+        ]
     except (ValueError, LookupError, TypeError):
-        return None
+        return []
+
+
+def _records(time_ms: int, report: Report) -> Iterator[Record]:
+    trace = report.trace_id
+    for text in report_lines(report):
+        at_ms = report.started_ms if text.startswith("START ") else time_ms
+        yield Record(at_ms, report.function, report.request_id, trace, "platform", text)
 
 
 class LogWriter:

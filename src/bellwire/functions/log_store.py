@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from bellwire.functions.log_files import SEGMENTS, LogWriter, encode
+from bellwire.functions.log_files import SEGMENTS, LogWriter, encode, encode_report
+from bellwire.functions.reports import Report
 
 
 log = logging.getLogger("bellwire.functions")
@@ -78,7 +79,13 @@ class LogStore:
         text: str,
     ) -> None:
         """Keep an entry."""
-        line = encode(_now_ms(), function, request_id, trace_id, stream, text)
+        self._keep(encode(_now_ms(), function, request_id, trace_id, stream, text))
+
+    def add_report(self, report: Report) -> None:
+        """Keep what an invocation took."""
+        self._keep(encode_report(_now_ms(), report))
+
+    def _keep(self, line: bytes) -> None:
         if len(self._waiting) + len(line) > self._limit:
             self._lost += 1
             self._lost_lines += 1

@@ -25,7 +25,6 @@ from bellwire.errors import (
     TooManyRequestsError,
 )
 from bellwire.functions import documents
-from bellwire.functions.context import trace_id
 from bellwire.functions.environment import (
     UNHANDLED,
     ChannelFactory,
@@ -37,7 +36,7 @@ from bellwire.functions.environment import (
     State,
 )
 from bellwire.functions.kinds import Kinds
-from bellwire.functions.log_line import LogLine, Source
+from bellwire.functions.log_line import FunctionLog, LogEntry, LogLine
 from bellwire.functions.reports import PlatformLog, Report
 from bellwire.functions.scheduler import Scheduler
 from bellwire.functions.statistics import FunctionStatistics, Recorder
@@ -56,6 +55,7 @@ __all__ = [
     "ChannelFactory",
     "FunctionStatistics",
     "Functions",
+    "LogEntry",
     "LogLine",
     "Result",
     "RuntimeSettings",
@@ -80,7 +80,7 @@ class Functions:
         *,
         runtime: RuntimeSettings,
         limits: Limits,
-        log: Callable[[LogLine], None],
+        log: Callable[[LogEntry], None],
         channels: Mapping[str, ChannelFactory] | None = None,
     ) -> None:
         """Prepare the pools; raises UnsupportedFeatureError for a runtime that nothing here runs.
@@ -220,29 +220,22 @@ class _Pool:
         *,
         arn: str,
         temporary: Path | None,
-        log: Callable[[LogLine], None],
+        log: Callable[[LogEntry], None],
         recorder: Recorder | None,
         is_debug: bool,
     ) -> None:
-        self.recorder = recorder or Recorder(
-            provisioned_concurrency=function.provisioned_concurrency
-        )
+        self.recorder = recorder or Recorder()
+        self.recorder.provisioned_concurrency = function.provisioned_concurrency
         self._function = function
         self._variables = variables
-        self._log = log
         self._payload_bytes = limits.payload_bytes
         self._idle_s = limits.environment_idle_s
         self._temporary = temporary
-        settings = _settings(function, limits, arn=arn, is_debug=is_debug)
-        self._platform_log = settings.platform_log
+        settings = _settings(function, limits, arn=arn, log=log, is_debug=is_debug)
+        self._log = settings.log
         self._kind = kinds.of(function, settings)
-        concurrency = function.reserved_concurrency
         self._scheduler: Scheduler[Environment, Invocation] = Scheduler(
-            limit=1
-            if is_debug
-            else limits.function_concurrency
-            if concurrency is None
-            else concurrency,
+            limit=1 if is_debug else _most_environments(function, limits),
             queue_limit=limits.invocation_queue,
             kept=max(1, function.provisioned_concurrency),
         )
@@ -284,10 +277,10 @@ class _Pool:
             raise self._throttled()
         invocation = Invocation(request_id, event, self._loop.create_future(), client_context)
         environment = scheduler.submit(invocation, self._loop.time())
-        if environment is None:
-            self._grow()
-        else:
+        if environment is not None:
             self._run(environment, invocation)
+        elif self._growth is None:  # else it is looked at soon enough
+            self._grow()
         return invocation.future
 
     def statistics(self) -> FunctionStatistics:
@@ -357,9 +350,9 @@ class _Pool:
         self._tell_first(True)
         self._assign(environment, self._scheduler.ready(environment))
 
-    def completed(self, environment: Environment, result: Result) -> None:
+    def completed(self, environment: Environment) -> None:
         """Count a result and put the environment to work again."""
-        self.recorder.completed(environment.duration_s * 1000, is_error=result.error is not None)
+        self._count(environment)
         self._assign(environment, self._scheduler.release(environment))
 
     def init_failed(self, environment: Environment, failure: Failure) -> None:
@@ -375,6 +368,8 @@ class _Pool:
             scheduler.lost_busy()
         elif environment in scheduler.idle:  # else it was surplus
             scheduler.lost_idle(environment, now, was_used=environment.was_used)
+        if was is State.BUSY and environment.invocation is None:  # it had answered already
+            self._count(environment)
         was_unanswered = was is State.BUSY and environment.invocation is not None
         self.recorder.lost(
             None if environment.is_retiring else environment.loss,
@@ -382,13 +377,10 @@ class _Pool:
         )
         self._grow()
 
-    def write_line(
-        self, request_id: str | None, stream: Source, text: str, trace_id: str | None
-    ) -> None:
-        """Pass a line of output on to the node's log."""
-        self._log(LogLine(self._function.key, request_id, stream, text, trace_id))
-
     # What is done
+
+    def _count(self, environment: Environment) -> None:
+        self.recorder.completed(environment.duration_s * 1000, is_error=environment.has_failed)
 
     def _assign(self, environment: Environment, invocation: Invocation | None) -> None:
         while invocation is not None and invocation.future.done():  # nobody waits for it any more
@@ -451,7 +443,7 @@ class _Pool:
 
     def _not_started(self, reason: str) -> None:
         text = f"[bellwire] no process could be started: {reason}"
-        self.write_line(None, "platform", text, None)
+        self._log.line("platform", text, None, None)
 
         def result(request_id: str) -> Result:
             return Result(documents.start_error(request_id, reason), UNHANDLED, False)
@@ -468,22 +460,20 @@ class _Pool:
 
     def _report_refused(self, request_id: str, failure: Failure, duration_s: float) -> None:
         """Write what Lambda writes of an invocation for which no environment started."""
-        now, platform = time.time(), self._platform_log
-        trace = trace_id(request_id, int(now))
+        now_ms = time.time_ns() // 1_000_000
         report = Report(
+            self._function.key,
             request_id,
+            now_ms,
             duration_s,
             None,
             None,
             self._function.memory_mb,
             failure.status,
             failure.error_type,
-            trace,
+            True,
         )
-        now_ms = int(now * 1000)
-        lines = (*platform.start(request_id, trace, now_ms), *platform.end(report, now_ms))
-        for text in lines:
-            self.write_line(request_id, "platform", text, trace)
+        self._log.report(report, now_ms)
 
     def _refuse(self, invocation: Invocation, result: Result) -> None:
         """Answer an invocation that never ran."""
@@ -549,6 +539,12 @@ class _Pool:
             self._memory_watch = self._loop.call_later(_MEMORY_WATCH_S, self._check_memory)
 
 
+def _most_environments(function: Function, limits: Limits) -> int:
+    if function.reserved_concurrency is not None:
+        return function.reserved_concurrency
+    return max(limits.function_concurrency, function.provisioned_concurrency)
+
+
 async def _remove(folder: str | None) -> None:
     """Remove a folder with all that a function left in it, as far as that may be done."""
     if folder is not None:
@@ -556,10 +552,18 @@ async def _remove(folder: str | None) -> None:
 
 
 def _settings(
-    function: Function, limits: Limits, *, arn: str, is_debug: bool
+    function: Function,
+    limits: Limits,
+    *,
+    arn: str,
+    log: Callable[[LogEntry], None],
+    is_debug: bool,
 ) -> EnvironmentSettings:
+    platform = PlatformLog(function.logging, function_name=function.name, function_arn=arn)
     is_provisioned = function.provisioned_concurrency > 0
     return EnvironmentSettings(
+        function=function.key,
+        log=FunctionLog(function.key, platform, log),
         timeout_s=_DEBUG_S if is_debug else function.timeout_s,
         init_timeout_s=_DEBUG_S if is_debug else limits.init_timeout_s,
         response_bytes=limits.payload_bytes + documents.RESPONSE_OVERHEAD_BYTES,
@@ -567,6 +571,5 @@ def _settings(
         log_bytes_per_s=limits.log_bytes_per_s,
         memory_mb=function.memory_mb,
         initialization="provisioned-concurrency" if is_provisioned else "on-demand",
-        platform_log=PlatformLog(function.logging, function_name=function.name, function_arn=arn),
         is_debug=is_debug,
     )

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 _TMP = "/tmp"
 _VARIABLE = "TMPDIR"
+_SEARCHED = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "NODE_PATH")
 
 _CLONE_NEWNS = 0x0002_0000
 _CLONE_NEWUSER = 0x1000_0000
@@ -28,9 +29,10 @@ _MS_SLAVE = 0x8_0000
 def use_private_tmp(folder: str, *, needed: Sequence[str]) -> None:
     """Make `folder` this process's place for temporary files.
 
-    `needed` are the paths that must stay visible.
+    `needed` are the paths that must stay visible, besides those in which the system looks.
     """
-    hides_nothing = not any(_is_in_tmp(path) for path in (folder, *needed))
+    searched = [path for name in _SEARCHED for path in os.environ.get(name, "").split(os.pathsep)]
+    hides_nothing = not any(_is_in_tmp(path) for path in (folder, *needed, *searched) if path)
     if hides_nothing and sys.platform == "linux" and _mount(folder):
         return
     os.environ.setdefault(_VARIABLE, folder)

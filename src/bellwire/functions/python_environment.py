@@ -111,7 +111,8 @@ class PythonEnvironment(Environment):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tell the worker what it is to be."""
         super().connection_made(transport)
-        self._write(frames.encode(frames.LAUNCH, self._launch.encode()))
+        assert self._transport is not None
+        self._transport.write(frames.encode(frames.LAUNCH, self._launch.encode()))
 
     def data_received(self, data: bytes) -> None:
         """Take frames from the worker; bytes that are none end it."""
@@ -154,7 +155,7 @@ class PythonEnvironment(Environment):
             return
         result = Result(document, None if kind == frames.RESULT else UNHANDLED, False)
         self._answer(result)
-        self._become_idle(result)
+        self._become_idle()
 
     def _measure(self, payload: bytes) -> bytes:
         """Take the memory from an outcome, and return its document."""
@@ -163,18 +164,11 @@ class PythonEnvironment(Environment):
         return document
 
     def _send(self, invocation: Invocation, started_s: int, deadline_ms: int) -> None:
-        call = frames.Call(
-            invocation.request_id,
-            started_s,
-            deadline_ms,
-            invocation.client_context,
-            invocation.event,
-        )
-        self._write(frames.encode_call(call))
-
-    def _write(self, frame: bytes) -> None:
+        request_id, event, _, client_context = invocation
         assert self._transport is not None
-        self._transport.write(frame)
+        self._transport.write(
+            frames.encode_call(request_id, started_s, deadline_ms, client_context, event)
+        )
 
     async def _close(self) -> None:
         for channel in self._channels:

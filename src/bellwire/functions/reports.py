@@ -3,7 +3,8 @@
     Text   START   END + REPORT       INIT_REPORT where an environment did not start
     JSON   platform.start   platform.report   and more at system level DEBUG
 
-These lines are made for every invocation, so they are put together by hand.
+In Text a `Report` is passed on and kept as it is, a third as long as its lines, which are made when
+somebody reads them.
 docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
 docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 """
@@ -18,6 +19,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from bellwire.definition.model import Logging
+from bellwire.functions.context import trace_id
 
 
 Status = Literal["success", "error", "timeout"]
@@ -33,19 +35,31 @@ _VERSION = "$LATEST"
 class Report(NamedTuple):
     """What one invocation took.
 
-    `init_s` is None but for the first invocation of an environment. `memory_bytes` is the most that
-    the environment has used so far; None where the system does not tell. `trace_id` is the root of
-    the trace.
+    `started_ms` is in epoch milliseconds. `init_s` is None but for the first invocation of an
+    environment. `memory_bytes` is the most that the environment has used so far; None where the
+    system does not tell. `says_start` is whether the log does not say yet that it started.
     """
 
+    function: str
     request_id: str
+    started_ms: int
     duration_s: float
     init_s: float | None
     memory_bytes: int | None
     memory_mb: int
     status: Status
     error_type: str | None
-    trace_id: str | None
+    says_start: bool
+
+    @property
+    def trace_id(self) -> str:
+        """The root of its trace."""
+        return trace_id(self.request_id, self.started_ms // 1000)
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it says more than that an invocation went well, as warm ones do."""
+        return self.init_s is not None or _status_text(self.status, self.error_type) != ""
 
 
 class InitReport(NamedTuple):
@@ -64,11 +78,11 @@ class PlatformLog:
     Each method returns the lines to write, possibly none; `now_ms` is in epoch milliseconds.
     """
 
-    __slots__ = ("_arn", "_is_json", "_level", "_name", "_version")
+    __slots__ = ("_arn", "_level", "_name", "_version", "is_json")
 
     def __init__(self, logging: Logging, *, function_name: str, function_arn: str) -> None:
-        self._is_json = logging.format == "JSON"
-        self._level = _LEVELS[logging.system_level or "INFO"] if self._is_json else 0
+        self.is_json = logging.format == "JSON"
+        self._level = _LEVELS[logging.system_level or "INFO"] if self.is_json else 0
         self._name = quote(function_name)
         self._arn = quote(function_arn)
         self._version = quote(_VERSION)
@@ -79,7 +93,7 @@ class PlatformLog:
         Only in JSON at DEBUG: elsewhere Lambda says it to name the version of its managed runtime,
         and there is none here.
         """
-        if not self._is_json or self._level > _LEVELS["DEBUG"]:
+        if not self.is_json or self._level > _LEVELS["DEBUG"]:
             return ()
         record = (
             f'"initializationType":"{kind}","phase":"init",'
@@ -90,14 +104,14 @@ class PlatformLog:
     def init(self, report: InitReport, now_ms: int) -> tuple[str, ...]:
         """Say what the start of an environment took: in Text where it failed or was provisioned."""
         level = _init_level(report)
-        if self._is_json:
+        if self.is_json:
             return (_init_json(report, now_ms),) if level >= self._level else ()
         return (_init_text(report),) if level > _LEVELS["DEBUG"] else ()
 
     def start(self, request_id: str, trace_id: str | None, now_ms: int) -> tuple[str, ...]:
         """Say that an invocation starts."""
-        if not self._is_json:
-            return (f"START RequestId: {request_id} Version: {_VERSION}",)
+        if not self.is_json:
+            return (start_line(request_id),)
         if self._level > _LEVELS["INFO"]:
             return ()
         record = (
@@ -106,24 +120,36 @@ class PlatformLog:
         )
         return (_event(now_ms, "start", record),)
 
-    def end(self, report: Report, now_ms: int) -> tuple[str, ...]:
-        """Say that an invocation has ended, and what it took."""
-        if not self._is_json:
-            return (f"END RequestId: {report.request_id}", _report_text(report))
+    def report(self, report: Report, now_ms: int) -> tuple[str, ...]:
+        """Say what an invocation took, and that it started, where that was not said."""
+        if not self.is_json:
+            return report_lines(report)
+        start: tuple[str, ...] = ()
+        if report.says_start:
+            start = self.start(report.request_id, report.trace_id, report.started_ms)
         if report.status == "success":
             if self._level > _LEVELS["INFO"]:
-                return ()
+                return start
             if self._level > _LEVELS["DEBUG"]:
-                return (_report_json(report, now_ms),)
-        return (_done_json(report, now_ms), _report_json(report, now_ms))
+                return (*start, _report_json(report, now_ms))
+        return (*start, _done_json(report, now_ms), _report_json(report, now_ms))
+
+
+def start_line(request_id: str) -> str:
+    """Return what says in Text that an invocation starts."""
+    return f"START RequestId: {request_id} Version: {_VERSION}"
+
+
+def report_lines(report: Report) -> tuple[str, ...]:
+    """Return what a report says in Text."""
+    end = (f"END RequestId: {report.request_id}", _report_text(report))
+    return (start_line(report.request_id), *end) if report.says_start else end
 
 
 def is_news(text: str) -> bool:
-    """Tell whether such a line says more than that an invocation went well, as warm ones do."""
-    if text.startswith(("START ", "END ")):
+    """Tell whether such a line, in JSON or of an init, is worth showing to who runs the node."""
+    if text.startswith("START "):
         return False
-    if text.startswith("REPORT "):
-        return "\tInit Duration: " in text or "\tStatus: " in text
     if text.startswith('{"time":'):
         is_report = 'Report","record":{' in text or '"platform.report"' in text
         return is_report and ('"initDurationMs":' in text or '"status":"success"' not in text)
@@ -141,7 +167,7 @@ def billed_ms(duration_s: float, init_s: float | None) -> int:
 
 
 def _report_text(report: Report) -> str:
-    request_id, duration_s, init_s, memory_bytes, memory_mb, status, error_type, _ = report
+    _, request_id, _, duration_s, init_s, memory_bytes, memory_mb, status, error_type, _ = report
     text = (
         f"REPORT RequestId: {request_id}\tDuration: {duration_s * 1000:.2f} ms\t"
         f"Billed Duration: {billed_ms(duration_s, init_s)} ms\t"
@@ -179,12 +205,12 @@ def _init_text(report: InitReport) -> str:
 
 
 def _report_json(report: Report, now_ms: int) -> str:
-    request_id, duration_s, init_s, memory_bytes, memory_mb, status, error_type, trace_id = report
+    _, request_id, _, duration_s, init_s, memory_bytes, memory_mb, status, error_type, _ = report
     init = "" if init_s is None else f',"initDurationMs":{_milliseconds(init_s)}'
     record = (
         f'"requestId":"{request_id}","metrics":{{"durationMs":{_milliseconds(duration_s)},'
         f'"billedDurationMs":{billed_ms(duration_s, init_s)},'
-        f"{_memory_json(memory_mb, memory_bytes)}{init}}}{_tracing(trace_id)}"
+        f"{_memory_json(memory_mb, memory_bytes)}{init}}}{_tracing(report.trace_id)}"
         f"{_status_json(status, error_type)}"
     )
     return _event(now_ms, "report", record)

@@ -81,7 +81,7 @@ class RuntimeKind:
 class RuntimeEnvironment(Environment):
     """The node's side of one runtime, behind its Runtime API."""
 
-    __slots__ = ("_api", "_function_arn", "_last", "_listening", "_pid_fd", "_turn", "_waiting")
+    __slots__ = ("_api", "_function_arn", "_listening", "_pid_fd", "_turn", "_waiting")
 
     def __init__(
         self,
@@ -100,8 +100,6 @@ class RuntimeEnvironment(Environment):
         self._turn: Turn | None = None
         """An invocation that the runtime has not fetched yet."""
         self._waiting: asyncio.Future[Turn] | None = None
-        self._last: Result | None = None
-        """What the last invocation came to, until the runtime asks for another."""
 
     async def open(self) -> None:
         """Serve the Runtime API; from here on the owner hears of the process."""
@@ -138,9 +136,8 @@ class RuntimeEnvironment(Environment):
             self._waiting.set_exception(_wrong_time())  # it asked anew: the last one counts
         if self.state is State.STARTING:
             self._become_ready()
-        elif self.state is State.BUSY and self._last is not None:
-            last, self._last = self._last, None
-            self._become_idle(last)
+        elif self.state is State.BUSY and self.invocation is None:
+            self._become_idle()
         elif self.state is State.GONE or (self.state is State.BUSY and self._turn is None):
             raise _wrong_time()
 
@@ -179,7 +176,6 @@ class RuntimeEnvironment(Environment):
         if self._has_too_much:
             self._exhaust()
             return
-        self._last = result
         self._answer(result)
 
     # Environment

@@ -47,6 +47,10 @@ class Tails:
         finally:
             del self._tails[request_id]
 
+    def has(self, request_id: str) -> bool:
+        """Tell whether somebody waits for the lines of an invocation."""
+        return request_id in self._tails
+
     def add(self, request_id: str | None, line: str) -> None:
         """Take a line of any invocation."""
         if request_id in self._tails:

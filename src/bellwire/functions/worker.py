@@ -32,6 +32,9 @@ from bellwire.functions.records import RuntimeLog
 
 RUNTIME_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _CHUNK_BYTES = 64 * 1024
+_MEMORY_AFTER_S = 0.001
+"""A shorter invocation can have used a few megabytes at most, which the next look will see."""
+_MEMORY_EACH_S = 0.05
 _RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
@@ -83,6 +86,8 @@ class Runtime:
         self._launch = launch
         self._control = control
         self._pid = os.getpid()
+        self._started = self._measured = 0.0
+        self._memory_kib = 0
         os.register_at_fork(after_in_child=control.leave)
         for stream in (sys.stdout, sys.stderr):  # whoever writes to sys.__stdout__ wants to be seen
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -117,6 +122,7 @@ class Runtime:
     def serve(self, handler: Handler) -> None:
         """Run invocations until the node closes the socket."""
         while (payload := self._control.receive()) is not None:
+            self._started = time.perf_counter()
             call = frames.decode_call(payload)
             self._log.handler.request_id = call.request_id
             self._environ["_X_AMZN_TRACE_ID"] = trace_header(call.request_id, call.started_s)
@@ -156,8 +162,16 @@ class Runtime:
         )
 
     def _send(self, kind: int, document: bytes) -> None:
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT_BYTES // 1024
-        self._control.send_whole(frames.encode_outcome(kind, used, document))
+        """Send an outcome, with the most memory used so far.
+
+        That is asked for, which costs as much as a small handler, where it may have changed.
+        """
+        now = time.perf_counter()
+        if now - self._started > _MEMORY_AFTER_S or now - self._measured > _MEMORY_EACH_S:
+            self._measured = now
+            used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            self._memory_kib = used * _RSS_UNIT_BYTES // 1024
+        self._control.send_whole(frames.encode_outcome(kind, self._memory_kib, document))
 
     def _settle(self) -> None:
         self._stdout.settle()
