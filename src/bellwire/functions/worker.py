@@ -227,9 +227,12 @@ def _listen_for_debugger() -> None:
     """Let an IDE attach, where the service has debugpy."""
     try:
         import debugpy  # type: ignore[import-not-found]  # the user's, not ours
+
+        debugpy.listen(DEBUGGER)
     except ImportError:
         return
-    debugpy.listen(DEBUGGER)
+    except (RuntimeError, OSError) as error:
+        print(f"[bellwire] debugpy does not listen on {DEBUGGER}: {error}", file=sys.stderr)
 
 
 def _enter(launch: Launch, channels: tuple[int, ...]) -> None:
