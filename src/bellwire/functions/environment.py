@@ -530,7 +530,11 @@ class Environment(asyncio.Protocol):
     def _signal(self, number: signal.Signals) -> None:
         """Signal the process and all children it has in its group."""
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+            try:
+                os.killpg(self.pid, number)
+            except ProcessLookupError:
+                if self._process.child.poll() is None:  # forked just now: it leads no group yet
+                    os.kill(self.pid, number)
 
 
 class _Pipe:

@@ -20,6 +20,9 @@ from bellwire.functions.process import EXIT_S, wait_exit
 
 FORK_SERVER_FILE = Path(__file__).with_name("fork_server.py")
 
+ANSWER_S = 10.0
+"""How long a fork may take, the start of the fork server included, before it is taken for dead."""
+
 _READ_AT_START = frozenset({"PATH", "HOME", "LANG", "LANGUAGE", "VIRTUAL_ENV"})
 _PREFIXES_READ_AT_START = ("PYTHON", "LC_", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "ASAN_")
 """Variables that Python, the C library or the linker reads but once."""
@@ -39,46 +42,56 @@ class ForkedChild:
         return self.status
 
 
-class ForkServer(asyncio.Protocol):
-    """The node's side of one fork server; it is started with the first worker."""
+class ForkServer:
+    """One fork server; it is started with the first worker, and anew where it has ended."""
 
-    def __init__(self, python: Path, variables: Mapping[str, str], directory: Path) -> None:
+    def __init__(
+        self,
+        python: Path,
+        variables: Mapping[str, str],
+        directory: Path,
+        *,
+        answer_s: float = ANSWER_S,
+    ) -> None:
         self._command = (str(python), str(FORK_SERVER_FILE))
         self._variables = variables
         self._directory = directory
+        self._answer_s = answer_s
         self._turn = asyncio.Lock()
-        self._children: dict[int, ForkedChild] = {}
-        self._answer: asyncio.Future[ForkedChild] | None = None
         self._popen: subprocess.Popen[bytes] | None = None
-        self._sender: socket.socket | None = None
-        self._transport: asyncio.BaseTransport | None = None
-        self._rest = b""
+        self._line: _Line | None = None
 
     async def fork(self, descriptors: Sequence[int]) -> ForkedChild:
         """Return a new worker that has these descriptors; raises OSError."""
         async with self._turn:  # one request at a time: the socket then never fills up
-            if self._sender is None:
-                await self._start()
-            assert self._sender is not None
-            self._answer = asyncio.get_running_loop().create_future()
-            socket.send_fds(self._sender, [FORK], descriptors)
-            return await self._answer
+            if self._line is None or self._line.is_lost:
+                self._line = await self._start()
+            try:
+                async with asyncio.timeout(self._answer_s):
+                    return await self._line.ask(descriptors)
+            except TimeoutError:
+                self._line.is_lost = True
+                await self._end()  # its workers end with it; the next one may answer
+                raise OSError(f"{self._command[0]} does not answer") from None
 
     async def stop(self) -> None:
         """End the process, and with it all workers that are left."""
-        if self._transport is not None:
-            self._transport.close()
+        if self._line is not None:
+            self._line.close()
         if self._popen is not None and await wait_exit(self._popen, EXIT_S) is None:
-            self._popen.send_signal(signal.SIGKILL)
+            await self._end()
+
+    async def _end(self) -> None:
+        if self._popen is not None:
+            self._popen.kill()
             await wait_exit(self._popen, EXIT_S)
 
-    async def _start(self) -> None:
-        if self._popen is not None:  # it died: the status is asked for, or a zombie would stay
-            self._popen.send_signal(signal.SIGKILL)
-            await wait_exit(self._popen, EXIT_S)
+    async def _start(self) -> _Line:
+        await self._end()  # who has died is asked for his status, or a zombie would stay
         ours = self._open()
-        self._sender = ours.dup()
-        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
+        line = _Line(self._command[0], ours.dup())
+        await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=ours)
+        return line
 
     def _open(self) -> socket.socket:
         """Start the process and return the socket to it."""
@@ -100,12 +113,38 @@ class ForkServer(asyncio.Protocol):
         ours.setblocking(False)
         return ours
 
-    # What the process said
+
+class _Line(asyncio.Protocol):
+    """What is said on the socket to one process."""
+
+    def __init__(self, program: str, sender: socket.socket) -> None:
+        """Send descriptors on `sender`, which a transport cannot do."""
+        self._program = program
+        self._sender = sender
+        self._children: dict[int, ForkedChild] = {}
+        self._answer: asyncio.Future[ForkedChild] | None = None
+        self._transport: asyncio.BaseTransport | None = None
+        self._rest = b""
+        self.is_lost = False
+
+    async def ask(self, descriptors: Sequence[int]) -> ForkedChild:
+        """Return a worker with these descriptors; raises OSError."""
+        self._answer = asyncio.get_running_loop().create_future()
+        try:
+            socket.send_fds(self._sender, [FORK], descriptors)
+        except OSError:
+            self.is_lost = True
+            raise
+        return await self._answer
+
+    def close(self) -> None:
+        """Tell the process that no more is asked."""
+        if self._transport is not None:
+            self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket to the process."""
         self._transport = transport
-        self._rest = b""
 
     def data_received(self, data: bytes) -> None:
         """Hear of workers that began or ended."""
@@ -115,31 +154,26 @@ class ForkServer(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """See the end of the process: its workers ended with it."""
-        if self._sender is not None:
-            self._sender.close()
-        self._sender = self._transport = None
+        self.is_lost = True
+        self._sender.close()
         for child in self._children.values():
             child.status = -signal.SIGKILL
-        self._children.clear()
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(OSError(f"{self._command[0]} does not start workers"))
+            self._answer.set_exception(OSError(f"{self._program} does not start workers"))
 
     def _hear(self, what: bytes, numbers: list[int]) -> None:
         if what == b"-":
             pid, status = numbers
-            child = self._children.pop(pid, None)
-            if child is not None:
-                child.status = status
+            self._children.pop(pid).status = status
             return
-        assert self._answer is not None
-        (number,) = numbers
-        if self._answer.done():
-            return
+        answer, (number,) = self._answer, numbers
+        assert answer is not None
         if what == b"+":
             child = self._children[number] = ForkedChild(number)
-            self._answer.set_result(child)
-        else:
-            self._answer.set_exception(OSError(number, os.strerror(number)))
+            if not answer.done():
+                answer.set_result(child)
+        elif not answer.done():
+            answer.set_exception(OSError(number, os.strerror(number)))
 
 
 class ForkServers:
