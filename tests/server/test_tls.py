@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
     from tests.server.conftest import Authority, FrontDoorServer, Run, Serve
 
 Until = Callable[..., Awaitable[None]]
+
+UPGRADE = (
+    b"GET /dev HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+PONG = b"\x8a\x80" + bytes(4)
 
 
 class HandClient:
@@ -300,6 +308,85 @@ def test_a_sender_of_one_long_stream_keeps_nobody_waiting(
             flood.reset()
 
     run(main())
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_peer_that_changes_its_keys_is_answered_while_it_reads(
+    run: Run, serve: Serve, authority: Authority, wait_until: Until, reads: bool
+) -> None:
+    async def main() -> None:
+        opened = asyncio.Event()
+        async with (
+            serve(tls=authority.server, send_queue_bytes=64_000_000) as server,
+            passing_on(server.port, lambda: reads or not opened.is_set()) as address,
+            s_client(address) as (to_peer, from_peer),
+        ):
+            to_peer.write(UPGRADE)
+            await from_peer.readuntil(b"\r\n\r\n")
+            opened.set()
+            connection_id = server.functions.of("connect")[-1].context["connectionId"]
+            for _ in range(0 if reads else 150):
+                assert server.hub.deliver((connection_id,), b"x" * 120_000)
+            for line in (b"K\n", PONG) * 3:  # K changes the keys, with what is sent next
+                to_peer.write(line)
+                await asyncio.sleep(0.1)
+            if reads:
+                assert server.hub.deliver((connection_id,), b"still here")
+                assert (await from_peer.readexactly(12)).endswith(b"still here")
+            else:
+                await wait_until(lambda: not server.hub.is_open(connection_id))
+
+    run(main())
+
+
+@asynccontextmanager
+async def s_client(
+    address: str,
+) -> AsyncIterator[tuple[asyncio.StreamWriter, asyncio.StreamReader]]:
+    """Run OpenSSL's client; a line that it reads alone may be a command."""
+    command = ("openssl", "s_client", "-quiet", "-no_ign_eof", "-connect", address)
+    peer = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    assert peer.stdin is not None
+    assert peer.stdout is not None
+    try:
+        yield peer.stdin, peer.stdout
+    finally:
+        with suppress(ProcessLookupError):
+            peer.kill()
+        await peer.wait()
+        peer.stdin.close()
+
+
+@asynccontextmanager
+async def passing_on(port: int, answers: Callable[[], bool]) -> AsyncIterator[str]:
+    """Stand between a peer and the server, whose words are left unread while not `answers`."""
+    copying: list[asyncio.Task[None]] = []
+
+    async def copy(
+        source: asyncio.StreamReader, target: asyncio.StreamWriter, may: Callable[[], bool]
+    ) -> None:
+        try:
+            with suppress(ConnectionError):
+                while (data := await source.read(65536)) and may():
+                    target.write(data)
+            await asyncio.Event().wait()
+        finally:
+            target.close()
+
+    async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ours, to_server = await asyncio.open_connection("127.0.0.1", port)
+        copying.append(asyncio.create_task(copy(reader, to_server, lambda: True)))
+        copying.append(asyncio.create_task(copy(ours, writer, answers)))
+
+    listening = await asyncio.start_server(serve_one, "127.0.0.1", 0)
+    try:
+        yield "{}:{}".format(*listening.sockets[0].getsockname())
+    finally:
+        listening.close()
+        for task in copying:
+            task.cancel()
+        await asyncio.gather(*copying, return_exceptions=True)
 
 
 # HTTP

@@ -21,6 +21,9 @@ CLIENT_HELLO = 0x16
 [https://www.rfc-editor.org/rfc/rfc8446#section-5.1]."""
 
 _READ_BYTES = 64 * 1024
+_UNREAD_BYTES = 1024 * 1024
+"""A peer that changes its keys while it leaves this much unread is cut: each change asks for an
+answer, and one that takes none could make them pile up."""
 
 
 class TlsTransport(asyncio.Transport, asyncio.Protocol):
@@ -70,7 +73,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         except ssl.SSLError:
             self._fail()
             return
-        if text:
+        if text and not self._has_ended:
             self._protocol.data_received(text)
         if is_over and not self._has_ended:
             self._hear_end()
@@ -114,7 +117,10 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             is_over = True
         except ssl.SSLWantReadError:
             pass
-        self._flush()  # the answer to a peer that changes its keys
+        if self._outgoing.pending:  # the answer to a peer that changes its keys
+            if self._under.get_write_buffer_size() > _UNREAD_BYTES:
+                self.abort()
+            self._flush()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), is_over
 
     def _hear_end(self) -> None:
