@@ -31,3 +31,10 @@ Debug = Annotated[
         metavar="FUNCTION", help="Debug a function: breakpoint() here, or an IDE attached."
     ),
 ]
+TlsCertificate = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="For TLS: certificate and chain, PEM; else one of ours."),
+]
+TlsKey = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The key of --tls-certificate, PEM.")
+]

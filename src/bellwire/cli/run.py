@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bellwire.cli.log_format import configure_logging
-from bellwire.cli.options import DataDir, Debug, Nats, NatsServer, Port, ReadyFile, Reload
+from bellwire.cli.options import (
+    DataDir,
+    Debug,
+    Nats,
+    NatsServer,
+    Port,
+    ReadyFile,
+    Reload,
+    TlsCertificate,
+    TlsKey,
+)
 from bellwire.errors import StartError
 from bellwire.settings import Settings
 
@@ -50,13 +60,8 @@ def run(
     ready_file: ReadyFile = None,
     reload: Reload = None,
     debug: Debug = None,
-    tls_certificate: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="For TLS: certificate and chain, PEM; else one of ours."),
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The key of --tls-certificate, PEM.")
-    ] = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
 ) -> None:
     """Run a service; without a serverless.yml here, the bundled parameter notifier."""
     # What these import takes a moment; the other commands need none of it.
