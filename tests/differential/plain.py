@@ -16,6 +16,7 @@ _MASKS = [
     (re.compile(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}"), "LOG-STREAM"),
     (re.compile(r"Root=1-[0-9a-f]{8}-"), "Root=1-EPOCH-"),
     (re.compile(r" at 0x[0-9a-f]+"), " at ADDRESS"),
+    (re.compile(r"\d+ MB of memory used"), "N MB of memory used"),
     (re.compile(r"repeated \d+ more times"), "repeated N more times"),
 ]
 _RUNTIME_FRAME = re.compile(

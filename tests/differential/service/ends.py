@@ -86,6 +86,13 @@ def alarm(event: Any, context: Any) -> Any:
     time.sleep(60)
 
 
+def allocates(event: Any, context: Any) -> Any:
+    """More memory than memorySize"""
+    kept = b"x" * 300_000_000
+    time.sleep(60)
+    return len(kept)
+
+
 def exits_in_thread(event: Any, context: Any) -> Any:
     """sys.exit in a thread: ends the thread only"""
     thread = threading.Thread(target=sys.exit, args=(3,))
