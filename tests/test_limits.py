@@ -27,6 +27,7 @@ COUNTED = {
     "notify_list_devices",
     "notify_list_parameters",
     "requests_burst",
+    "shadow_depth",
     "snapshot_devices",
 }
 """Limits whose unit is what they count."""
@@ -79,6 +80,8 @@ def test_the_quotas_of_aws_are_the_defaults() -> None:
     assert defaults.function_retries == 2
     # https://docs.aws.amazon.com/general/latest/gr/iot-core.html
     assert defaults.mqtt_payload_bytes == 128 * 1024
+    assert defaults.shadow_bytes == 8 * 1024
+    assert defaults.shadow_depth == 8
 
 
 def test_every_limit_is_a_positive_number_and_cannot_be_changed() -> None:

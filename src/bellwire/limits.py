@@ -123,6 +123,14 @@ class Limits:
     redelivery_s: float = 10.0
     """An event whose node fell silent for this long is given out again. Ours."""
 
+    # Device shadows
+    shadow_bytes: int = 8 * 1024
+    """Largest state of a shadow: what is in desired and reported, as JSON without spaces
+    [docs.aws.amazon.com/general/latest/gr/iot-core.html#device-shadow-limits]."""
+    shadow_depth: int = 8
+    """Objects and lists inside one another that desired and reported may hold
+    [docs.aws.amazon.com/general/latest/gr/iot-core.html#device-shadow-limits]."""
+
     # Notifications
     notify_list_devices: int = 1000
     """Entries of one notify list. Ours."""
@@ -175,3 +183,11 @@ SIGNATURE_EXPIRES_S = 604_800
 CLIENT_CONTEXT_BYTES = 3583
 """Longest X-Amz-Client-Context, in base64
 [docs.aws.amazon.com/lambda/latest/api/API_Invoke.html]."""
+
+# What AWS fixes for device shadows.
+SHADOW_TOKEN_BYTES = 64
+"""Longest client token
+[docs.aws.amazon.com/iot/latest/developerguide/device-shadow-document.html#client-token]."""
+SHADOW_VERSION_KEPT_S = 48 * 3600
+"""How long the version of a deleted shadow is kept, in seconds, for a new one of its name
+[docs.aws.amazon.com/iot/latest/developerguide/device-shadow-data-flow.html]."""
