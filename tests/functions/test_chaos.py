@@ -1,4 +1,4 @@
-"""Workers die and freeze under load: each invocation has one outcome."""
+"""Workers die and freeze under load, and so does their parent: each invocation has one outcome."""
 
 from __future__ import annotations
 
@@ -89,13 +89,19 @@ class Load:
 
 
 async def torment(harness: Harness, chance: random.Random, seconds: float) -> Counter[str]:
-    """Kill or stop random workers; return how often."""
+    """Kill or stop random workers, twice what they are forked from; return how often."""
     done: Counter[str] = Counter()
     began = time.monotonic()
-    while time.monotonic() - began < seconds:
+    while (now := time.monotonic() - began) < seconds:
         await asyncio.sleep(0.04)
-        name = chance.choice(("kill", "kill", "kill", "stop"))
-        victims, number = harness.workers(), signal.SIGSTOP if name == "stop" else signal.SIGKILL
+        if now > (done["fork server"] + 1) * seconds / 3:
+            victims, name, number = harness.fork_servers(), "fork server", signal.SIGKILL
+        else:
+            name = chance.choice(("kill", "kill", "kill", "stop"))
+            victims, number = (
+                harness.workers(),
+                signal.SIGSTOP if name == "stop" else signal.SIGKILL,
+            )
         if victims:
             with suppress(ProcessLookupError):
                 os.kill(chance.choice(victims), number)
@@ -127,11 +133,12 @@ def test_each_invocation_has_one_outcome_whatever_dies(
             killed, _ = await asyncio.gather(
                 torment(harness, random.Random(1), SECONDS), load.run(SECONDS)
             )
-            assert min(killed["kill"], killed["stop"]) > 0
+            assert min(killed[name] for name in ("kill", "stop", "fork server")) > 0
             assert set(load.answers.values()) == {1}
             assert len(load.answers) == load.outcomes.total()
             lost = load.outcomes.total() - load.outcomes["well"]
-            assert 0 < lost <= killed.total(), "each death costs one invocation at most"
+            most = killed.total() + killed["fork server"] * 2 * CALLERS
+            assert 0 < lost <= most, "each death costs one invocation at most"
             await recover(harness, pools, keys)
 
     run(asyncio.sleep(0))  # the first loop of libuv opens what the process keeps

@@ -496,6 +496,9 @@ class Environment(asyncio.Protocol):
             self._conclude(was, await self._wait_end())
             await self._close()
         finally:
+            # uvloop forgets the socket of a transport that closes while it opens: the number is
+            # closed, and must not be closed again, when it may be another's.
+            self._process.control.detach()
             self.ended.set_result(None)
 
     def _conclude(self, was: State, status: int) -> None:

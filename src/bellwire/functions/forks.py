@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bellwire.functions.fork_server import FORK
@@ -42,6 +43,10 @@ class ForkedChild:
         return self.status
 
 
+class _DiedError(OSError):
+    """The fork server ended before it answered."""
+
+
 class ForkServer:
     """One fork server; it is started with the first worker, and anew where it has ended."""
 
@@ -64,15 +69,20 @@ class ForkServer:
     async def fork(self, descriptors: Sequence[int]) -> ForkedChild:
         """Return a new worker that has these descriptors; raises OSError."""
         async with self._turn:  # one request at a time: the socket then never fills up
-            if self._line is None or self._line.is_lost:
-                self._line = await self._start()
-            try:
-                async with asyncio.timeout(self._answer_s):
-                    return await self._line.ask(descriptors)
-            except TimeoutError:
-                self._line.is_lost = True
-                await self._end()  # its workers end with it; the next one may answer
-                raise OSError(f"{self._command[0]} does not answer") from None
+            with suppress(_DiedError):  # whatever killed it: another is asked, once
+                return await self._ask(descriptors)
+            return await self._ask(descriptors)
+
+    async def _ask(self, descriptors: Sequence[int]) -> ForkedChild:
+        if self._line is None or self._line.is_lost:
+            self._line = await self._start()
+        try:
+            async with asyncio.timeout(self._answer_s):
+                return await self._line.ask(descriptors)
+        except TimeoutError:
+            self._line.is_lost = True
+            await self._end()  # its workers end with it; the next one may answer
+            raise OSError(f"{self._command[0]} does not answer") from None
 
     async def stop(self) -> None:
         """End the process, and with it all workers that are left."""
@@ -133,9 +143,12 @@ class _Line(asyncio.Protocol):
         try:
             socket.send_fds(self._sender, [FORK], descriptors)
         except OSError:
-            self.is_lost = True
-            raise
+            self.is_lost, self._answer = True, None
+            raise self._died() from None
         return await self._answer
+
+    def _died(self) -> _DiedError:
+        return _DiedError(f"{self._program} does not start workers")
 
     def close(self) -> None:
         """Tell the process that no more is asked."""
@@ -159,7 +172,7 @@ class _Line(asyncio.Protocol):
         for child in self._children.values():
             child.status = -signal.SIGKILL
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(OSError(f"{self._program} does not start workers"))
+            self._answer.set_exception(self._died())
 
     def _hear(self, what: bytes, numbers: list[int]) -> None:
         if what == b"-":
