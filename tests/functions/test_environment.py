@@ -89,7 +89,6 @@ def test_a_handler_may_set_levels_and_formats(harness: Harness, run: Run) -> Non
                 1 / 0
             except ZeroDivisionError:
                 logging.exception("caught")
-            logging.info("%d", "not a number")
         """
     )
 
@@ -106,7 +105,6 @@ def test_a_handler_may_set_levels_and_formats(harness: Harness, run: Run) -> Non
         caught = texts[4].split("\n")
         assert caught[:2] == [f"{ID} caught", "Traceback (most recent call last):"]
         assert caught[-1] == "ZeroDivisionError: division by zero"
-        assert "--- Logging error ---" in texts
 
     run(main())
 

@@ -42,7 +42,7 @@ class TestText:
     def test_an_invocation_starts_and_ends(self) -> None:
         log = text_log()
         assert log.start(ID, TRACE, NOW_MS) == (f"START RequestId: {ID} Version: $LATEST",)
-        assert log.report(REPORT, NOW_MS) == (
+        assert log.report(REPORT) == (
             f"END RequestId: {ID}",
             f"REPORT RequestId: {ID}\tDuration: 1.23 ms\tBilled Duration: 2 ms\t"
             "Memory Size: 128 MB\tMax Memory Used: 31 MB\t",
@@ -50,17 +50,17 @@ class TestText:
 
     def test_the_first_invocation_tells_what_the_start_took(self) -> None:
         report = REPORT._replace(duration_s=0.00237, init_s=0.42398, memory_mb=1024)
-        assert text_log().report(report, NOW_MS)[1] == (
+        assert text_log().report(report)[1] == (
             f"REPORT RequestId: {ID}\tDuration: 2.37 ms\tBilled Duration: 427 ms\t"
             "Memory Size: 1024 MB\tMax Memory Used: 31 MB\tInit Duration: 423.98 ms\t"
         )
 
     def test_memory_is_left_out_where_it_is_not_known(self) -> None:
-        line = text_log().report(REPORT._replace(memory_bytes=None), NOW_MS)[1]
+        line = text_log().report(REPORT._replace(memory_bytes=None))[1]
         assert line.endswith("Memory Size: 128 MB\t")
 
     def test_memory_is_rounded_up(self) -> None:
-        line = text_log().report(REPORT._replace(memory_bytes=31 * MEGABYTE + 1), NOW_MS)[1]
+        line = text_log().report(REPORT._replace(memory_bytes=31 * MEGABYTE + 1))[1]
         assert "Max Memory Used: 32 MB" in line
 
     @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ class TestText:
         self, status: Any, error_type: str | None, end: str
     ) -> None:
         report = REPORT._replace(status=status, error_type=error_type)
-        assert text_log().report(report, NOW_MS)[1].endswith(f"Max Memory Used: {end}")
+        assert text_log().report(report)[1].endswith(f"Max Memory Used: {end}")
 
     def test_a_start_that_failed_has_a_line(self) -> None:
         report = INIT._replace(status="error", error_type="Runtime.ImportModuleError")
@@ -117,9 +117,9 @@ class TestJson:
 
     def test_an_invocation_ends(self) -> None:
         report = REPORT._replace(duration_s=1.23396, init_s=0.463512)
-        (line,) = json_log().report(report, NOW_MS)
+        (line,) = json_log().report(report)
         assert line == (
-            '{"time":"2022-10-12T00:17:15.007Z","type":"platform.report","record":'
+            '{"time":"2022-10-12T00:17:16.241Z","type":"platform.report","record":'
             f'{{"requestId":"{ID}","metrics":{{"durationMs":1233.96,"billedDurationMs":1698,'
             '"memorySizeMB":128,"maxMemoryUsedMB":31,"initDurationMs":463.512},'
             f'"tracing":{{"type":"X-Amzn-Trace-Id","value":"Root={TRACE}"}},"status":"success"}}}}'
@@ -127,7 +127,7 @@ class TestJson:
 
     def test_what_is_not_known_is_left_out(self) -> None:
         report = REPORT._replace(memory_bytes=None)
-        (event,) = events(json_log().report(report, NOW_MS))
+        (event,) = events(json_log().report(report))
         assert event["record"] == {
             "requestId": ID,
             "metrics": {"durationMs": 1.23, "billedDurationMs": 2, "memorySizeMB": 128},
@@ -137,9 +137,7 @@ class TestJson:
 
     def test_a_failure_has_its_type(self) -> None:
         report = REPORT._replace(status="error", error_type='Odd"Error')
-        assert [
-            event["record"]["errorType"] for event in events(json_log().report(report, NOW_MS))
-        ] == [
+        assert [event["record"]["errorType"] for event in events(json_log().report(report))] == [
             'Odd"Error',
             'Odd"Error',
         ]
@@ -174,7 +172,7 @@ def test_a_good_invocation_by_system_level(level: str, written: list[str]) -> No
         *log.init_start("on-demand", NOW_MS),
         *log.init(INIT, NOW_MS),
         *log.start(ID, TRACE, NOW_MS),
-        *log.report(REPORT, NOW_MS),
+        *log.report(REPORT),
     )
     assert kinds(lines) == [f"platform.{name}" for name in written]
 
@@ -193,7 +191,7 @@ def test_a_failure_by_system_level(level: str, written: list[str]) -> None:
         *log.init_start("on-demand", NOW_MS),
         *log.init(INIT._replace(status="error", error_type="Runtime.ExitError"), NOW_MS),
         *log.start(ID, TRACE, NOW_MS),
-        *log.report(REPORT._replace(status="timeout"), NOW_MS),
+        *log.report(REPORT._replace(status="timeout")),
     )
     assert kinds(lines) == [f"platform.{name}" for name in written]
 
@@ -226,7 +224,7 @@ TIMEOUT = REPORT._replace(status="timeout")
 def test_the_report_says_that_it_started_where_nothing_did(log: PlatformLog) -> None:
     report = REPORT._replace(says_start=True)
     start = log.start(ID, TRACE, NOW_MS)
-    assert log.report(report, NOW_MS) == (*start, *log.report(REPORT, NOW_MS))
+    assert log.report(report) == (*start, *log.report(REPORT))
     assert len(start) == 1
 
 
@@ -240,7 +238,7 @@ def test_news_are_cold_starts_and_failures() -> None:
         *log.init_start("on-demand", NOW_MS),
         *log.init(INIT, NOW_MS),
         *log.start(ID, TRACE, NOW_MS),
-        *log.report(REPORT, NOW_MS),
+        *log.report(REPORT),
         *text_log().start(ID, TRACE, NOW_MS),
     )
     assert [line for line in quiet if is_news(line)] == []
@@ -249,7 +247,7 @@ def test_news_are_cold_starts_and_failures() -> None:
     for each in (log, text_log()):
         assert all(map(is_news, each.init(failed, NOW_MS)))
     for report in (REPORT._replace(init_s=0.08), FAILURE, TIMEOUT):
-        assert [is_news(line) for line in log.report(report, NOW_MS)] == [False, True]
+        assert [is_news(line) for line in log.report(report)] == [False, True]
         assert report.is_news
     assert not REPORT._replace(status="error", error_type="ValueError").is_news  # its own lines say
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.functions.conftest import Harness
 
 ENVIRONMENT = {
+    "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
     "AWS_LAMBDA_FUNCTION_NAME": "f",
     "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",

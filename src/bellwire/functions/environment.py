@@ -334,7 +334,7 @@ class Environment(asyncio.Protocol):
             self._says_start,
         )
         self._says_start = False
-        settings.log.report(report, _now_ms())
+        settings.log.report(report)
         if not invocation.future.done():
             invocation.future.set_result(result)
 

@@ -50,12 +50,12 @@ class FunctionLog:
         for text in self._platform.start(request_id, trace_id, started_ms):
             self._take(LogLine(self._function, request_id, "platform", text, trace_id))
 
-    def report(self, report: Report, now_ms: int) -> None:
+    def report(self, report: Report) -> None:
         """Write what an invocation took."""
         if not self._platform.is_json:
             self._take(report)
             return
-        for text in self._platform.report(report, now_ms):
+        for text in self._platform.report(report):
             line = LogLine(self._function, report.request_id, "platform", text, report.trace_id)
             self._take(line)
 

@@ -141,13 +141,16 @@ class Sink(io.RawIOBase):
 
 
 class Console(io.TextIOWrapper):
-    """`sys.stdout` or `sys.stderr` of a worker: a line at a time, whatever the locale."""
+    """`sys.stdout` or `sys.stderr` of a worker: a line at a time, whatever the locale.
 
-    def __init__(self, sink: Sink) -> None:
+    As Python's own, `errors` is `strict` for the first and `backslashreplace` for the second.
+    """
+
+    def __init__(self, sink: Sink, *, errors: str = "backslashreplace") -> None:
         super().__init__(
             sink,  # type: ignore[arg-type]  # as with python -u, the raw stream is the buffer
             encoding="utf-8",
-            errors="backslashreplace",
+            errors=errors,
             newline="\n",
             line_buffering=True,
         )

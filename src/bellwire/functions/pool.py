@@ -460,11 +460,10 @@ class _Pool:
 
     def _report_refused(self, request_id: str, failure: Failure, duration_s: float) -> None:
         """Write what Lambda writes of an invocation for which no environment started."""
-        now_ms = time.time_ns() // 1_000_000
         report = Report(
             self._function.key,
             request_id,
-            now_ms,
+            time.time_ns() // 1_000_000,
             duration_s,
             None,
             None,
@@ -473,7 +472,7 @@ class _Pool:
             failure.error_type,
             True,
         )
-        self._log.report(report, now_ms)
+        self._log.report(report)
 
     def _refuse(self, invocation: Invocation, result: Result) -> None:
         """Answer an invocation that never ran."""

@@ -6,10 +6,11 @@ docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 
 from __future__ import annotations
 
-import json
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+
+from bellwire.functions.documents import Encoder
 
 
 LEVEL = "AWS_LAMBDA_LOG_LEVEL"
@@ -23,7 +24,7 @@ _OWN = frozenset(logging.makeLogRecord({}).__dict__) - {"taskName"} | {
     "tenant_id",
 }
 # A handler may have patched json. A value that JSON has not is written as text: no record is lost.
-_encode_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
+_encode_json = Encoder(ensure_ascii=False, default=str).encode
 
 
 class TextFormatter(logging.Formatter):
@@ -90,13 +91,10 @@ class LambdaLogHandler(logging.Handler):
         self.setFormatter(formatter)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record; one that cannot be formatted is reported, as `logging` does."""
+        """Write a record; raises what formatting it raises, which on Lambda fails the handler."""
         record.aws_request_id = self.request_id
         record.tenant_id = self.tenant_id
-        try:
-            self._write(self.format(record))
-        except Exception:
-            self.handleError(record)
+        self._write(self.format(record))
 
 
 class RuntimeLog:

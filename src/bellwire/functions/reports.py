@@ -120,10 +120,11 @@ class PlatformLog:
         )
         return (_event(now_ms, "start", record),)
 
-    def report(self, report: Report, now_ms: int) -> tuple[str, ...]:
+    def report(self, report: Report) -> tuple[str, ...]:
         """Say what an invocation took, and that it started, where that was not said."""
         if not self.is_json:
             return report_lines(report)
+        ended_ms = report.started_ms + round(report.duration_s * 1000)
         start: tuple[str, ...] = ()
         if report.says_start:
             start = self.start(report.request_id, report.trace_id, report.started_ms)
@@ -131,8 +132,8 @@ class PlatformLog:
             if self._level > _LEVELS["INFO"]:
                 return start
             if self._level > _LEVELS["DEBUG"]:
-                return (*start, _report_json(report, now_ms))
-        return (*start, _done_json(report, now_ms), _report_json(report, now_ms))
+                return (*start, _report_json(report, ended_ms))
+        return (*start, _done_json(report, ended_ms), _report_json(report, ended_ms))
 
 
 def start_line(request_id: str) -> str:

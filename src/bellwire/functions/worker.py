@@ -16,7 +16,7 @@ import time
 
 from bellwire.functions import boto, documents, frames
 from bellwire.functions.context import FunctionDetails, LambdaContext, trace_header
-from bellwire.functions.encoder import EventDecoder, ResultEncoder
+from bellwire.functions.encoder import EventDecoder, ResultEncoder, escapes_text
 from bellwire.functions.handler import (
     Handler,
     HandlerFault,
@@ -45,7 +45,7 @@ class Control:
         self._fd = fd
         self._decoder = frames.Decoder(2**32 - 1)
         self._lock = threading.RLock()
-        self._is_child = False
+        self.is_child = False
 
     def receive(self) -> bytes | None:
         """Wait for the next frame's payload; None where the node wants no more."""
@@ -61,15 +61,15 @@ class Control:
 
     def send_output(self, kind: int, fd: int, payload: bytes) -> None:
         """Write output: as a frame, or to `fd` in a child that the handler forked."""
-        if self._is_child:
+        if self.is_child:
             self._write(fd, payload)
         else:
             self.send_whole(frames.encode(kind, payload))
 
     def leave(self) -> None:
         """Let go of the socket, in a forked child: it belongs to the parent."""
-        if not self._is_child:  # a child's child has nothing to let go of
-            self._is_child = True
+        if not self.is_child:  # a child's child has nothing to let go of
+            self.is_child = True
             os.close(self._fd)
 
     def _write(self, fd: int, data: bytes) -> None:
@@ -85,19 +85,21 @@ class Runtime:
     def __init__(self, launch: Launch, control: Control) -> None:
         self._launch = launch
         self._control = control
-        self._pid = os.getpid()
         self._started = self._measured = 0.0
         self._memory_kib = 0
         os.register_at_fork(after_in_child=control.leave)
         for stream in (sys.stdout, sys.stderr):  # whoever writes to sys.__stdout__ wants to be seen
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-        self._stdout = _open_console(control, frames.STDOUT, 1, launch)
-        self._stderr = _open_console(control, frames.STDERR, 2, launch)
+        self._stdout = _open_console(control, frames.STDOUT, 1, launch, errors="strict")
+        self._stderr = _open_console(control, frames.STDERR, 2, launch, errors="backslashreplace")
         if not launch.is_debug:
             sys.stdout, sys.stderr = self._stdout, self._stderr
         self._log = _open_log(self._stderr)
         self._environ = os.environ  # a handler may replace it
-        self._encoder = ResultEncoder(token=f"decimal-{os.urandom(8).hex()}-")
+        self._encoder = ResultEncoder(
+            token=f"decimal-{os.urandom(8).hex()}-",
+            escapes=escapes_text(os.environ["AWS_EXECUTION_ENV"]),
+        )
         self._decode = EventDecoder().decode_event
         self._details = FunctionDetails(
             os.environ,
@@ -127,7 +129,7 @@ class Runtime:
             self._log.handler.request_id = call.request_id
             self._environ["_X_AMZN_TRACE_ID"] = trace_header(call.request_id, call.started_s)
             kind, document = self._run(handler, call)
-            if os.getpid() != self._pid:
+            if self._control.is_child:
                 os._exit(0)  # a child that the handler forked came back from it
             self._settle()
             self._send(kind, document)
@@ -178,12 +180,12 @@ class Runtime:
         self._stderr.settle()
 
 
-def _open_console(control: Control, kind: int, fd: int, launch: Launch) -> Console:
+def _open_console(control: Control, kind: int, fd: int, launch: Launch, *, errors: str) -> Console:
     def send(data: bytes) -> None:
         control.send_output(kind, fd, data)
 
     budget = Budget(launch.log_bytes_per_s)
-    return Console(Sink(send, fd=fd, budget=budget, clock=time.monotonic))
+    return Console(Sink(send, fd=fd, budget=budget, clock=time.monotonic), errors=errors)
 
 
 def _open_log(console: Console) -> RuntimeLog:
