@@ -96,7 +96,9 @@ def lambda_variables(event: Any, context: Any) -> Any:
     names |= {"TZ", "LANG", "MINE"}
     return {
         name: os.environ.get(name)
-        for name in sorted(names - {"AWS_LAMBDA_RUNTIME_API", "_HANDLER", "_"})
+        for name in sorted(
+            names - {"AWS_LAMBDA_RUNTIME_API", "LAMBDA_RUNTIME_DIR", "_HANDLER", "_"}
+        )
         if not name.startswith("AWS_ENDPOINT_URL_")
     }
 
