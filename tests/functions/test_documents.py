@@ -74,3 +74,17 @@ def test_words_are_written_as_they_are_but_for_what_no_utf_8_can_hold() -> None:
     assert '"errorMessage": "ä€"'.encode() in document
     odd = documents.handler_error("ValueError", "ä\ud800", request_id="id")
     assert b'"errorMessage": "\\u00e4\\ud800"' in odd
+
+
+@pytest.mark.parametrize(
+    ("document", "name"),
+    [
+        (b'{"errorType": "Runtime.ImportModuleError"}', "Runtime.ImportModuleError"),
+        (b'{"errorType": "ZeroDivisionError"}', "Runtime.Unknown"),
+        (b'{"errorType": "Runtime.a b"}', "Runtime.Unknown"),
+        (b"{}", "Runtime.Unknown"),
+        (b"[", "Runtime.Unknown"),
+    ],
+)
+def test_what_the_platform_calls_an_init_that_failed(document: bytes, name: str) -> None:
+    assert documents.init_error_type(document) == name

@@ -492,6 +492,24 @@ def test_starts_that_keep_failing_are_few(harness: Harness) -> None:
     uvloop.run(main())
 
 
+@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
+def test_a_module_that_raises_is_told_in_both_reports(
+    harness: Harness, node: str, runtime: str
+) -> None:
+    harness.write("1 / 0\n")
+    harness.write("throw new RangeError('no')\n", "h.js")
+    function = harness.function(runtime=runtime)
+
+    async def main() -> None:
+        async with harness.running(function) as pools:
+            await harness.call(pools)
+
+    uvloop.run(main())
+    reports = [line.text for line in harness.log if "REPORT " in line.text]
+    assert len(reports) == 3  # of two inits, the second for an invocation
+    assert all(text.endswith("\tStatus: error\tError Type: Runtime.Unknown") for text in reports)
+
+
 def test_a_folder_that_is_gone(harness: Harness, run: Run) -> None:
     harness.write("def f(event, context):\n    return 1\n")
 

@@ -9,6 +9,7 @@ docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 
@@ -30,6 +31,8 @@ _SIGNALS = {
     14: "alarm clock",
     15: "terminated",
 }
+
+_PLATFORM_ERROR = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
 
 
 def handler_error(
@@ -105,6 +108,16 @@ def error_type(document: bytes) -> str | None:
     except (ValueError, KeyError, TypeError, RecursionError):  # a runtime may send anything
         return None
     return value if isinstance(value, str) else None
+
+
+def init_error_type(document: bytes) -> str:
+    """Return what the platform's log calls an init that failed with an error document.
+
+    Errors of a runtime go by their own names; what the handler's module raised has none there.
+    [github.com/aws/aws-lambda-runtime-interface-emulator]
+    """
+    found = error_type(document) or ""
+    return found if _PLATFORM_ERROR.fullmatch(found) else "Runtime.Unknown"
 
 
 def api_error(error_type: str, message: str) -> bytes:

@@ -140,7 +140,7 @@ class PythonEnvironment(Environment):
             case frames.FAULT if self.state is State.STARTING:
                 document = self._measure(payload)
                 self._settle()
-                error_type = documents.error_type(document) or UNHANDLED
+                error_type = documents.init_error_type(document)
                 result = Result(document, UNHANDLED, False)
                 self._give_up(Failure(lambda _: result, "error", error_type))
             case _:

@@ -166,7 +166,7 @@ class RuntimeEnvironment(Environment):
             raise _wrong_time()
         self._settle()
         result = Result(document, UNHANDLED, False)
-        error_type = documents.error_type(document) or UNHANDLED
+        error_type = documents.init_error_type(document)
         self._leave(Failure(lambda _: result, "error", error_type))
         self._loop.call_later(EXIT_S, self._end_left)
 
