@@ -111,7 +111,13 @@ def test_of_several_values_the_first_error_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("thrown", "error_type", "message"),
-    [("new RangeError('no')", "RangeError", "no"), ("'a text'", "Error", "a text")],
+    [
+        ("new RangeError('no')", "RangeError", "no"),
+        ("'a text'", "Error", "a text"),
+        ("Symbol('s')", "Error", "Symbol(s)"),
+        ("Object.create(null)", "Error", "[Object: null prototype] {}"),
+        ("undefined", "Error", "undefined"),
+    ],
 )
 def test_what_ended_an_invocation_is_told_in_json(
     thrown: str, error_type: str, message: str

@@ -45,9 +45,18 @@ export function logError(what, error) {
     return;
   }
   if (isJson) {
-    log("ERROR", [error instanceof Error ? error : new Error(error)]);
+    log("ERROR", [error instanceof Error ? error : new Error(textOf(error))]);
   } else {
     writeText("ERROR", `${what} ${formatError(error)}`);
+  }
+}
+
+// Anything may be thrown: also a symbol, or an object that is no text.
+function textOf(value) {
+  try {
+    return String(value);
+  } catch {
+    return format(value);
   }
 }
 
