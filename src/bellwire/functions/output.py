@@ -62,7 +62,7 @@ class Lines:
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
-        self._rest = b""
+        self._rest = bytearray()  # bytes would be copied for each of many tiny writes
         self._cut = 0
 
     def feed(self, data: bytes) -> list[str]:
@@ -86,7 +86,7 @@ class Lines:
         text = self._rest.decode(errors="replace").removesuffix("\r").replace("\r", "\n")
         if self._cut:
             text += f" … [bellwire: {self._cut} more bytes cut]"
-        self._rest = b""
+        self._rest.clear()
         self._cut = 0
         return [text]
 
