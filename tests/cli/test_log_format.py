@@ -33,7 +33,14 @@ def test_an_entry_of_a_function(request_id: str | None, text: str, line: str) ->
         ("\x1b[1;31mred\x1b[0m", "\x1b[1;31mred\x1b[0m"),
         ("\x1b[2J\x1b]0;title\x07", r"\x1b[2J\x1b]0;title\x07"),
         ("\x00\r\x7f\x9b", r"\x00\r\x7f\x9b"),
+        ("a\u202eb\u2066 \u200fc", "a\\u202eb\\u2066 \u200fc"),
     ],
 )
 def test_what_steers_a_terminal_is_shown_and_not_done(text: str, shown: str) -> None:
     assert readable(text) == shown
+
+
+def test_a_line_of_the_node_itself_steers_no_terminal_either() -> None:
+    record = logging.makeLogRecord({"name": "bellwire.http", "levelname": "ERROR", "msg": "a\x1b[2J\nb"})
+    _, line = LineFormatter().format(record).split(" ", 1)
+    assert line == "ERROR bellwire.http: a\\x1b[2J\n    b"

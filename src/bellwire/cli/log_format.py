@@ -7,7 +7,10 @@ import re
 import sys
 
 
-_CONTROL = re.compile(r"\x1b\[[\d;]*m|[^\t\n\x20-\x7e\xa0-\U0010ffff]")
+_CONTROL = re.compile(
+    r"\x1b\[[\d;]*m|[^\t\n\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\U0010ffff]"
+)
+"""Colours, and what is not shown: control characters, and those that turn the direction of text."""
 
 
 class LineFormatter(logging.Formatter):
@@ -24,12 +27,12 @@ class LineFormatter(logging.Formatter):
         if function is not None:
             request_id = getattr(record, "request_id", None) or "-"
             return f"{at} {function} {request_id[:8]} {readable(record.getMessage())}"
-        text = f"{at} {record.levelname} {record.name}: {record.getMessage()}"
+        text = f"{at} {record.levelname} {record.name}: {readable(record.getMessage())}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
 def readable(text: str) -> str:
-    """Return an entry of a function so that its further lines are seen to belong to it.
+    """Return an entry of a log so that its further lines are seen to belong to it.
 
     Of what steers a terminal colours are left; the rest, which may have come from anywhere, is
     shown and not done.
