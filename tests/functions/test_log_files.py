@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,32 @@ def test_a_reader_left_behind_goes_on_with_what_there_is(
     rest = numbers(reader)
     assert rest[-1] == 199
     assert numbers(reader) == []
+
+
+def test_a_reader_goes_on_in_a_folder_that_was_made_anew(
+    folder: Path, writer: LogWriter, reader: LogReader
+) -> None:
+    for number in range(40):
+        writer.write(line(number))
+    assert numbers(reader)
+    shutil.rmtree(folder)
+    assert numbers(reader) == []
+    writer.write(line(77))
+    assert segments(folder) == [1]
+    assert numbers(reader) == [77]
+    writer.write(line(78))
+    assert numbers(reader) == [78]
+
+
+@pytest.mark.parametrize("name", ["00000001.jsonl", ".functions.json"])
+def test_a_link_is_not_written_through(folder: Path, writer: LogWriter, name: str) -> None:
+    folder.mkdir(parents=True)
+    target = folder.parent / "precious"
+    target.write_text("mine")
+    (folder / name).symlink_to(target)
+    with pytest.raises(OSError, match="symbolic links"):
+        writer.write(line(1)) if name.endswith("l") else writer.name_functions({"a": "b"})
+    assert target.read_text() == "mine"
 
 
 def test_half_a_line_is_read_when_it_is_whole(folder: Path, reader: LogReader) -> None:

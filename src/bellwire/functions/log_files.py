@@ -175,10 +175,13 @@ class LogReader:
         self._rest = b""
 
     def names(self) -> dict[str, str]:
-        """Return the deployed names of the functions by key; none where no node ran here."""
+        """Return the deployed names of the functions by key; none where no node ran here.
+
+        Raises OSError where they cannot be read.
+        """
         try:
             names = json.loads((self._folder / _NAMES).read_text())
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return {}
         return {str(key): str(name) for key, name in names.items()}
 
@@ -187,6 +190,10 @@ class LogReader:
         while True:
             if self._fd is not None:
                 yield from self._read_on()
+                if not os.fstat(self._fd).st_nlink:
+                    # As the oldest, then all there are are newer; or with its folder.
+                    self.close()
+                    self._number = 0
             newer = [number for number in segments(self._folder) if number > self._number]
             if not newer:
                 return
@@ -232,4 +239,5 @@ def segment(folder: Path, number: int) -> Path:
 
 
 def _create(path: Path, flags: int) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
+    # Not through a link that somebody else may have put there.
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
