@@ -41,6 +41,8 @@ def test_what_steers_a_terminal_is_shown_and_not_done(text: str, shown: str) -> 
 
 
 def test_a_line_of_the_node_itself_steers_no_terminal_either() -> None:
-    record = logging.makeLogRecord({"name": "bellwire.http", "levelname": "ERROR", "msg": "a\x1b[2J\nb"})
+    record = logging.makeLogRecord(
+        {"name": "bellwire.http", "levelname": "ERROR", "msg": "a\x1b[2J\nb"}
+    )
     _, line = LineFormatter().format(record).split(" ", 1)
     assert line == "ERROR bellwire.http: a\\x1b[2J\n    b"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -137,14 +139,30 @@ def test_json_is_whole(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def start(kept: Kept, *arguments: str) -> subprocess.Popen[str]:
+def start(
+    kept: Kept, *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "bellwire", "logs", *arguments]
     return subprocess.Popen(
         [*command, "--data-dir", str(kept.folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
+        env={**os.environ, **(environment or {})},
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "end"), [((), " caf\\xe9 \\u2026\n"), (("--json",), '"text":"café …"}\n')]
+)
+def test_a_terminal_that_cannot_show_all(kept: Kept, arguments: tuple[str, ...], end: str) -> None:
+    kept.add("café …")
+    kept.close()
+    process = start(kept, "notify", *arguments, environment={"PYTHONIOENCODING": "ascii"})
+    output, error = process.communicate(timeout=20)
+    assert (process.returncode, error) == (0, "")
+    assert output.endswith(end)
 
 
 def test_follow_goes_on_until_ctrl_c(kept: Kept) -> None:
@@ -178,3 +196,12 @@ def test_a_reader_that_has_enough_ends_it(kept: Kept) -> None:
     assert process.stderr.read() == ""
     process.stderr.close()
     kept.close()
+
+
+def test_a_folder_that_cannot_be_read_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert main(["logs", "--data-dir", str(file)]) == 1
+    assert f"the logs in {file} cannot be read: Not a directory" in capsys.readouterr().err

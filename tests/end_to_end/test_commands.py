@@ -207,6 +207,9 @@ def test_invoke_prints_the_result_and_tells_failure(bellwire: Run, notifier: Nod
     assert failed.returncode == 1
     assert "errorType" in failed.stdout
     assert bellwire("invoke", "Nobody", cwd=notifier.folder).returncode == 1
+    odd = bellwire("invoke", "\udcff", cwd=notifier.folder)
+    assert (odd.returncode, odd.stderr) == (1, "")
+    assert "Function not found" in odd.stdout
 
 
 def test_invoke_async_hands_an_event_over(bellwire: Run, notifier: Node) -> None:
@@ -235,6 +238,8 @@ def test_invoke_async_hands_an_event_over(bellwire: Run, notifier: Node) -> None
         ("invoke", "f", "--data", "{"),
         ("invoke", "f", "--data", "[" * 100_000),
         ("invoke", "f", "--data", "\udcff"),
+        ("invoke", "f", "--client-context", "{"),
+        ("invoke", "f", "--client-context", "\udcff"),
         ("invoke", "f", "--url", "http://127.0.0.1:x"),
         ("invoke", "f", "--url", "127.0.0.1:3001"),
         ("status", "--url", "127.0.0.1:3001"),

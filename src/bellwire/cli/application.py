@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Sequence
 
 import typer
@@ -45,6 +47,8 @@ def options(
 
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal cannot show is escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         application(list(arguments), prog_name="bellwire")
     except SystemExit as ending:  # how typer ends, with 2 for wrong usage

@@ -32,15 +32,14 @@ def invoke(
     data_dir: DataDir = Path(".bellwire"),
 ) -> None:
     """Run a function with an event, print what it returns; exit 1 where it fails."""
-    try:
-        event = sys.stdin.buffer.read() if data == "-" else data.encode()
-        json.loads(event)
-    except (ValueError, RecursionError) as error:
-        raise typer.BadParameter(f"--data is not JSON: {error}") from None
+    event = _json("--data", sys.stdin.buffer.read() if data == "-" else data)
     headers = {"X-Amz-Invocation-Type": "Event" if is_async else "RequestResponse"}
     if client_context is not None:
-        headers["X-Amz-Client-Context"] = b64encode(client_context.encode()).decode()
-    path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
+        headers["X-Amz-Client-Context"] = b64encode(
+            _json("--client-context", client_context)
+        ).decode()
+    name = quote(function, safe="", errors="surrogateescape")
+    path = f"/2015-03-31/functions/{name}/invocations"
     answer = call_node(
         url or find_node(data_dir).http_url,
         "POST",
@@ -50,6 +49,16 @@ def invoke(
         timeout_s=_LONGEST_S,
     )
     if answer.status != 202:
-        print(answer.body.decode(errors="replace"))
+        sys.stdout.buffer.write(answer.body + b"\n")  # JSON is UTF-8, whatever the terminal
+        sys.stdout.flush()
     if "x-amz-function-error" in answer.headers or answer.status not in (200, 202):
         raise typer.Exit(1)
+
+
+def _json(option: str, text: str | bytes) -> bytes:
+    try:
+        document = text.encode() if isinstance(text, str) else text
+        json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"{option} is not JSON: {error}") from None
+    return document

@@ -7,9 +7,7 @@ import re
 import sys
 
 
-_CONTROL = re.compile(
-    r"\x1b\[[\d;]*m|[^\t\n\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\U0010ffff]"
-)
+_CONTROL = re.compile(r"\x1b\[[\d;]*m|[^\t\n\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\U0010ffff]")
 """Colours, and what is not shown: control characters, and those that turn the direction of text."""
 
 

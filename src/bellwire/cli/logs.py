@@ -16,7 +16,7 @@ import typer
 
 from bellwire.cli.log_format import readable
 from bellwire.cli.options import DataDir
-from bellwire.errors import NotFoundError
+from bellwire.errors import NotFoundError, UpstreamError
 from bellwire.functions.log_files import FOLDER, LogReader, Record, decode, encode
 
 
@@ -44,7 +44,7 @@ def logs(
     """Print the log of a function, oldest first; the node may run or not."""
     since_ms = 0 if since is None else time.time_ns() // 1_000_000 - _age_ms(since)
     reader = LogReader(data_dir / FOLDER)
-    names = reader.names()
+    names = _names(reader, data_dir)
     if not names:
         raise NotFoundError(
             f"no logs are kept in {data_dir}",
@@ -71,12 +71,23 @@ def logs(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _names(reader: LogReader, data_dir: Path) -> dict[str, str]:
+    try:
+        return reader.names()
+    except OSError as error:  # those of another user, say
+        raise UpstreamError(
+            f"the logs in {data_dir} cannot be read: {error.strerror}", retryable=False
+        ) from None
+
+
 def _print(reader: LogReader, is_wanted: Callable[[Record], bool], *, is_json: bool) -> None:
     """Print the entries that are there and were not yet printed."""
     for line in reader.lines():
         for record in filter(is_wanted, decode(line)):
-            text = encode(*record).decode() if is_json else f"{_format(record)}\n"
-            sys.stdout.write(text)
+            if is_json:
+                sys.stdout.buffer.write(encode(*record))  # UTF-8, whatever the terminal
+            else:
+                sys.stdout.write(f"{_format(record)}\n")
     sys.stdout.flush()
 
 

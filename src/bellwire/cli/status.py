@@ -31,7 +31,7 @@ def status(
     answer = call_node(address, "GET", "/status", timeout_s=10)
     document = _read(answer, address)
     if is_json:
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        print(json.dumps(document, indent=2))
     else:
         _tell(document)
     if not document["ready"]:
