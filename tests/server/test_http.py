@@ -527,3 +527,30 @@ def test_which_pages_may_call(
             assert answer.status == (200 if allowed else 403)
 
     run(main())
+
+
+@pytest.mark.parametrize("path", ["/status", "/metrics", "/console/devices"])
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("127.0.0.1:3001", True),
+        ("[::1]:3001", True),
+        ("localhost:3001", True),
+        ("abc.localhost:3001", True),
+        ("live.example.com", True),
+        ("bellwire:3001", True),
+        # A page there that reads from its own host names no origin.
+        ("evil.example:3001", False),
+        ("127.0.0.1.evil.example", False),
+        ("evil.[", False),
+    ],
+)
+def test_under_which_names_the_node_tells_of_itself(
+    run: Run, serve: Serve, path: str, host: str, allowed: bool
+) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            answer = await server.request("GET", path, host=host)
+            assert answer.status == (200 if allowed else 403)
+
+    run(main())

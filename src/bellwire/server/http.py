@@ -36,6 +36,8 @@ log = logging.getLogger("bellwire.http")
 
 _CONTENT_SECURITY_POLICY = "default-src 'self'; connect-src 'self' ws: wss:"
 TOKEN_HEADER = "X-Bellwire-Token"
+_TOLD = frozenset({"/status", "/metrics", "/console/devices"})
+"""What tells of the node and its devices."""
 _SHUTDOWN_S = 2.0
 _BODY_BYTES = 7 * 1024 * 1024  # a little above the largest event: the exact bound is checked later
 
@@ -109,21 +111,40 @@ async def _refuse_other_sites(request: web.Request, handler: _Handler) -> web.St
     origin = request.headers.get("Origin")
     if origin is not None and not _is_own_page(origin, request):
         raise ForbiddenError(f"calls from the web page {origin} are not allowed")
+    if origin is None and request.path in _TOLD and _is_site(request):
+        raise ForbiddenError(f"{request.host} is not among custom.bellwire.hostNames")
     return await handler(request)
 
 
+def _is_site(request: web.Request) -> bool:
+    """Tell whether the host goes by a name that may be that of a web site.
+
+    Its pages, which have it as their own host by then (see `_has_own_name`), name no origin when
+    they read. A name without a dot, as those of containers, is no site's.
+    """
+    return "." in request.headers.get("Host", "") and not _has_own_name(request)
+
+
 def _is_own_page(origin: str, request: web.Request) -> bool:
-    """Tell whether the page came from here, under a name that nobody else can give this address.
+    """Tell whether the page came from here."""
+    try:
+        page = urlsplit(origin)
+    except ValueError:
+        return False
+    return page.netloc == request.host and _has_own_name(request)
+
+
+def _has_own_name(request: web.Request) -> bool:
+    """Tell whether the host goes by a name that nobody else can give this address.
 
     A site may have its own name point here once its page is loaded (DNS rebinding): page and host
     are then the same, and still not ours.
     """
     try:
-        page = urlsplit(origin)
         name = urlsplit(f"//{request.host}").hostname or ""
     except ValueError:
         return False
-    return page.netloc == request.host and (
+    return (
         _is_address(name)
         or name == "localhost"
         or name.endswith(".localhost")
