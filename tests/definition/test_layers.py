@@ -172,3 +172,17 @@ def test_a_variable_may_name_a_layer(load: Load, head: str) -> None:
     assert service.functions["f"].environment == {
         "LAYER": "arn:aws:lambda:us-east-1:000000000000:layer:a:1"
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("x" * 5000, f"6:18: the layer `absent` is in `{'x' * 79}…`, and there is no such folder"),
+        ('""', "6:3: the layer `absent` has no `path:`"),
+    ],
+)
+def test_a_path_that_no_folder_can_have(refuse: Refuse, path: str, error: str) -> None:
+    top = TOP.replace("lib/absent", path) % ("", ", layers: [{Ref: AbsentLambdaLayer}]")
+    _, message, hint = refuse(top)
+    assert len(hint or "") < 200
+    assert message.startswith(f"serverless.yml:{error}")

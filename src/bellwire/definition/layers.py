@@ -127,17 +127,17 @@ class Layers:
         assert self._section
         layer = self._section.fields(key)
         written = layer.text("path") if layer else None
-        if layer is None or written is None:
+        if layer is None or not written:
             raise self._no_path(key, layer)
         layer.check_keys(LAYER_KEYS)
         folder = self._directory / written
-        if not folder.is_dir():
+        if not _is_folder(folder):
             raise DefinitionError(
                 f"the layer `{key}` is in {clipped(written)}, and there is no such folder in "
                 f"{self._directory}",
                 place=layer.place("path"),
                 hint="correct `path:`, or build the layer; for Python that is "
-                f"`pip install --target {written}/python …`",
+                f"{clipped(f'pip install --target {written}/python …')}",
             )
         return folder.resolve()
 
@@ -152,6 +152,13 @@ class Layers:
             )
         place = self._section.node.entries[key].place
         return DefinitionError(f"the layer `{key}` has no `path:`", place=place)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that no folder can have
+        return False
 
 
 def _check_number(number: int, path: str, place: Place) -> None:
