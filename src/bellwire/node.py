@@ -28,7 +28,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from bellwire import __version__, console
-from bellwire.bus.connection import Bus
+from bellwire.bus.connection import Bus, without_secret
 from bellwire.bus.embedded import (
     NODE_USER,
     EmbeddedServer,
@@ -283,7 +283,7 @@ class Node:
                     "with --nats the MQTT port of that server must be named",
                     hint="add --mqtt-port 1883, or what its mqtt { } block says",
                 )
-            self._nats_url = settings.nats_url
+            self._nats_url = without_secret(settings.nats_url)  # it is on /status
             self._mqtt = (urlsplit(settings.nats_url).hostname or "127.0.0.1", settings.mqtt_port)
             await self._bus.connect(settings.nats_url, within_s=_START_S)
         await wait_accepting(*self._mqtt, within_s=_START_S)

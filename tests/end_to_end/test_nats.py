@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sysconfig
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,8 +56,11 @@ def test_a_server_that_runs_already_is_used(
     start_node: StartNode, outside: tuple[int, int]
 ) -> None:
     port, mqtt_port = outside
-    node: Node = start_node("--nats", f"nats://127.0.0.1:{port}", mqtt_port=mqtt_port)
+    url = f"nats://node:sekrit@127.0.0.1:{port}"
+    node: Node = start_node("--nats", url, mqtt_port=mqtt_port)
     assert node.addresses["nats_url"] == f"nats://127.0.0.1:{port}"
+    status = urllib.request.urlopen(f"{node.http_url}/status", timeout=10).read()
+    assert b"sekrit" not in status + node.log_text().encode()
     assert node.mqtt_port == mqtt_port
     assert node.children_named("nats-server") == []
     device = node.device("d")

@@ -488,11 +488,12 @@ def another_node() -> BusError:
 
 def _unreachable(url: str, reason: object, *, retryable: bool) -> BusError:
     return BusError(
-        f"NATS at {_without_secret(url)} cannot be reached: {reason}", retryable=retryable
+        f"NATS at {without_secret(url)} cannot be reached: {reason}", retryable=retryable
     )
 
 
-def _without_secret(url: str) -> str:
+def without_secret(url: str) -> str:
+    """Return the address of a server without the user, password or token in it."""
     scheme, separator, rest = url.rpartition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
