@@ -43,7 +43,7 @@ def test_a_file_elsewhere_is_watched_with_its_folder_and_alone(tmp_path: Path) -
     scope = Scope((tmp_path / "service",), files=(base, tmp_path / "gone" / "x.yml"))
     snapshot = take_snapshot(scope)
     assert snapshot.files.keys() == {tmp_path / "service" / "serverless.yml", base}
-    assert snapshot.folders == {tmp_path / "service", tmp_path / "common"}
+    assert snapshot.folders == {tmp_path / "service", tmp_path / "common", tmp_path}
     assert scope.covers(base)
     assert scope.covers(tmp_path / "service" / "x" / "y.py")
     assert not scope.covers(tmp_path / "common" / "other.yml")
@@ -72,8 +72,18 @@ def test_links_in_a_circle_are_followed_once(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a/x.py"]
 
 
-def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert take_snapshot(Scope((tmp_path / "gone",))).folders == frozenset()
+def test_a_folder_that_is_not_there_is_empty_and_looked_for(tmp_path: Path) -> None:
+    assert take_snapshot(Scope((tmp_path / "gone" / "too",))) == ({}, {tmp_path})
+
+
+def test_what_writes_for_ever_is_not_worth_a_look(tmp_path: Path) -> None:
+    log, data = tmp_path / "out.log", tmp_path / "data"
+    scope = Scope((tmp_path,), excluded=frozenset({data}))
+    assert not scope.may_concern(log)
+    assert not scope.may_concern(data)
+    assert scope.may_concern(tmp_path / "a.py")
+    assert scope.may_concern(tmp_path / ".env.local")
+    assert Scope((tmp_path,), files=(log,)).may_concern(log)
 
 
 def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

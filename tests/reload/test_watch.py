@@ -53,6 +53,44 @@ def test_new_folders_are_watched_and_old_ones_may_go(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_folder_that_is_replaced_at_once_is_watched_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        inner = tmp_path / "x"
+        inner.mkdir()
+        (inner / "a.py").write_text("1")
+        async with aclosing(Watch(Scope((tmp_path,))).changes()) as changes:
+            (tmp_path / "b.py").write_text("1")
+            await until(changes, "b.py")
+            shutil.rmtree(inner)
+            inner.mkdir()
+            (inner / "a.py").write_text("22")
+            await until(changes, "a.py")
+            (inner / "a.py").write_text("333")
+            await until(changes, "a.py")
+
+    asyncio.run(main())
+
+
+def test_a_service_that_is_moved_away_and_comes_back_is_watched_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        service = tmp_path / "service"
+        service.mkdir()
+        (service / "a.py").write_text("1")
+        async with aclosing(Watch(Scope((service,))).changes()) as changes:
+            (service / "b.py").write_text("1")
+            await until(changes, "b.py")
+            service.rename(tmp_path / "elsewhere")
+            await until(changes, "a.py", "b.py")
+            back = asyncio.create_task(until(changes, "a.py", "b.py"))
+            await asyncio.sleep(1.2)  # what is not there was looked at
+            (tmp_path / "elsewhere").rename(service)
+            await back
+            (service / "a.py").write_text("22")
+            await until(changes, "a.py")
+
+    asyncio.run(main())
+
+
 def test_what_is_excluded_awakes_nobody(tmp_path: Path) -> None:
     async def main() -> None:
         data = tmp_path / "data"

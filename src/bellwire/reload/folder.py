@@ -37,6 +37,10 @@ class Scope:
         """Tell whether a file is looked at, if none of the rules of passing files keeps it out."""
         return path in self.files or any(path.is_relative_to(folder) for folder in self.folders)
 
+    def may_concern(self, path: Path) -> bool:
+        """Tell whether it is worth a look that something happened to a path: no log's next line."""
+        return path in self.files or not (path in self.excluded or _is_passing(path.name))
+
 
 class Signature(NamedTuple):
     """What changes when a file is written or replaced."""
@@ -47,7 +51,10 @@ class Signature(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The files of a moment, and the folders that they are in."""
+    """The files of a moment, and the folders that tell of changes of them.
+
+    For a folder that is not there the nearest one above it tells that it is back.
+    """
 
     files: Mapping[Path, Signature]
     folders: frozenset[Path]
@@ -63,10 +70,10 @@ def take_snapshot(scope: Scope) -> Snapshot:
     files: dict[Path, Signature] = {}
     folders: set[Path] = set()
     seen: set[tuple[int, int]] = set()
-    waiting = [folder for folder in scope.folders if folder.is_dir()]
+    waiting = list(scope.folders)
     while waiting:
         folder = waiting.pop()
-        folders.add(folder)
+        folders.add(_standing(folder))
         for entry in _entries(folder, seen):
             path = Path(entry.path)
             if path in scope.excluded:
@@ -74,7 +81,7 @@ def take_snapshot(scope: Scope) -> Snapshot:
             if entry.is_dir():
                 if not _is_skipped_folder(entry):
                     waiting.append(path)
-            elif not _PASSING.fullmatch(entry.name) or _ENVIRONMENT_FILE.fullmatch(entry.name):
+            elif not _is_passing(entry.name):
                 _sign(path, files)
         if len(files) > WATCHED_FILES:
             raise StartError(
@@ -83,9 +90,17 @@ def take_snapshot(scope: Scope) -> Snapshot:
             )
     for path in scope.files:
         _sign(path, files)
-        if path.parent.is_dir():
-            folders.add(path.parent)
+        folders.add(_standing(path.parent))
     return Snapshot(files, frozenset(folders))
+
+
+def _standing(folder: Path) -> Path:
+    """Return a folder, or the nearest above it that is there."""
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
+
+
+def _is_passing(name: str) -> bool:
+    return bool(_PASSING.fullmatch(name)) and not _ENVIRONMENT_FILE.fullmatch(name)
 
 
 def _entries(folder: Path, seen: set[tuple[int, int]]) -> Iterator[os.DirEntry[str]]:

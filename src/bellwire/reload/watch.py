@@ -62,11 +62,11 @@ class Watch:
             folders = self._before.folders
             try:
                 async with aclosing(self._moments(folders)) as moments:
-                    async for _ in moments:
+                    async for is_stale in moments:
                         before = self._before
                         if changed := await self._look():
                             yield Saved(changed, before.files.keys(), self._before.files.keys())
-                        if self._before.folders != folders:
+                        if is_stale or self._before.folders != folders:
                             break
             except (OSError, RuntimeError) as error:
                 if all(folder.is_dir() for folder in folders):
@@ -75,17 +75,19 @@ class Watch:
                         hint="the system's bound may be too low: fs.inotify.max_user_watches",
                     ) from None
                 await asyncio.sleep(_AGAIN_S)  # a folder has gone: the next look shows it
-                self._before = self._before._replace(
-                    folders=frozenset(filter(Path.is_dir, folders))
-                )
+                now = await asyncio.to_thread(take_snapshot, self._scope)
+                self._before = self._before._replace(folders=now.folders)
 
     async def _look(self) -> frozenset[Path]:
         before = self._before
         self._before = await asyncio.to_thread(take_snapshot, self._scope)
         return before.changed(self._before)
 
-    async def _moments(self, folders: Set[Path]) -> AsyncGenerator[None, None]:
-        """Yield when something may have happened, and once without: it may have been before."""
+    async def _moments(self, folders: Set[Path]) -> AsyncGenerator[bool, None]:
+        """Yield when something may have happened, and once without: it may have been before.
+
+        True where a folder was removed, or replaced by another: nothing is heard of that one.
+        """
         import watchfiles  # takes a moment, and not every run needs it
 
         has_looked = False
@@ -101,6 +103,12 @@ class Watch:
         )
         async with aclosing(notices):
             async for events in notices:
-                if events or not has_looked or self._before.folders != folders:
+                paths = [(change, Path(path)) for change, path in events]
+                is_stale = any(
+                    path in folders and change is not watchfiles.Change.modified
+                    for change, path in paths
+                )
+                is_due = is_stale or any(self._scope.may_concern(path) for _, path in paths)
+                if is_due or not has_looked or self._before.folders != folders:
                     has_looked = True
-                    yield
+                    yield is_stale
