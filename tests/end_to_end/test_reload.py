@@ -328,7 +328,7 @@ def test_a_file_that_a_function_writes_does_not_restart_it_for_ever(start_node: 
     }
     node = start_node("--reload", service=files)
     save(node, "shared.py", "VERSION = 1\n")
-    node.wait_for_log("state.json changes by itself: changes of it are not looked at any more")
+    node.wait_for_log("state.json changes by itself, time and again: it is not looked at any more")
     time.sleep(0.5)
     said = node.log_text().count("reloaded:")
     time.sleep(1)

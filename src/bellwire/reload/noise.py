@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 
 SETTLE_S = 2.0
-"""A file that changes again so soon after a reload that it caused is written by a program. Ours."""
+"""A file that changes again so soon after a reload that it caused may be a program's. Ours."""
+_TIMES = 3
+"""How often in a row it must do so: somebody may save twice, or go between two branches. Ours."""
 
 
 class Heard(NamedTuple):
@@ -23,6 +25,7 @@ class Noise:
 
     def __init__(self) -> None:
         self._caused: dict[Path, float] = {}
+        self._times: dict[Path, int] = {}
         self._muted: set[Path] = set()
 
     def hear(self, changed: Iterable[Path], known: Collection[Path], now_s: float) -> Heard:
@@ -30,20 +33,27 @@ class Noise:
 
         For a file that was not there, its folder counts: a program may write one after another.
         """
-        kept: set[Path] = set()
-        muted: set[Path] = set()
-        for path in changed:
-            if path in self._muted or any(folder in self._muted for folder in path.parents):
-                continue
-            source = path if path in known else path.parent
-            if now_s - self._caused.get(source, -SETTLE_S) < SETTLE_S:
-                muted.add(source)
-            else:
-                kept.add(path)
+        sources = {path: _source(path, known) for path in changed if not self._is_muted(path)}
+        muted = frozenset(
+            source for source in {*sources.values()} if self._count(source, now_s) >= _TIMES
+        )
         self._muted |= muted
-        return Heard(frozenset(kept), frozenset(muted))
+        return Heard(frozenset(path for path in sources if sources[path] not in muted), muted)
 
     def reloaded(self, changed: Iterable[Path], known: Collection[Path], now_s: float) -> None:
         """Take that these data files have caused a reload, which has ended now."""
         for path in changed:
-            self._caused[path if path in known else path.parent] = now_s
+            self._caused[_source(path, known)] = now_s
+
+    def _is_muted(self, path: Path) -> bool:
+        return not self._muted.isdisjoint((path, *path.parents))
+
+    def _count(self, source: Path, now_s: float) -> int:
+        """Count how often in a row a change came right after the reload of the one before."""
+        is_soon = now_s - self._caused.get(source, -SETTLE_S) < SETTLE_S
+        self._times[source] = self._times.get(source, 0) + 1 if is_soon else 0
+        return self._times[source]
+
+
+def _source(path: Path, known: Collection[Path]) -> Path:
+    return path if path in known else path.parent

@@ -87,7 +87,7 @@ class Reloader:
         data = {path for path in saved.changed if self._is_data(path)}
         heard = self._noise.hear(data, saved.before, time.monotonic())
         for path in sorted(heard.muted):
-            self._tell(f"{path} changes by itself: changes of it are not looked at any more")
+            self._tell(f"{path} changes by itself, time and again: it is not looked at any more")
         self._pending |= (saved.changed - data) | heard.changed
         if not self._pending:
             return
