@@ -461,11 +461,8 @@ class Node:
         new = loaded.service.functions
         self._journal.open({**was, **new})
         failed = await _swap(functions, [new[key] for key in swap])
-        served = {key: was.get(key) if key in failed else each for key, each in new.items()}
-        # One that never started is not there: the next change tries again.
-        service = replace(
-            loaded.service, functions={key: each for key, each in served.items() if each}
-        )
+        served = {key: was.get(key, each) if key in failed else each for key, each in new.items()}
+        service = replace(loaded.service, functions=served)
         backlog.configure(service.functions)
         if service.functions.keys() != was.keys():
             await self._invocations.listen(service.functions, backlog.take)

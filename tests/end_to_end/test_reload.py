@@ -90,6 +90,17 @@ def test_each_message_gets_one_answer_while_its_function_changes_twenty_times(no
     assert "reloaded: echo (0." in node.log_text()
 
 
+def test_a_new_function_that_does_not_start_can_be_removed_again(node: Node) -> None:
+    added = ECHO.replace("echo", "bad").replace("handler.bad", "bad.bad")
+    save(node, "bad.py", "1 / 0\ndef bad(event, context): ...\n")
+    save(node, "serverless.yml", SERVICE + added)
+    node.wait_for_log("not reloaded: bad: the start failed")
+    save(node, "serverless.yml", SERVICE)
+    node.wait_for_log("function bad: removed")
+    with urllib.request.urlopen(f"{node.http_url}/metrics") as answer:
+        assert b'FunctionName="bad"' not in answer.read()
+
+
 def test_a_file_that_python_cannot_read_keeps_the_old_one_and_is_named(node: Node) -> None:
     with node.connect() as app:
         save(node, "shared.py", "VERSION = (\n")

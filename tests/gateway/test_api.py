@@ -268,7 +268,7 @@ def test_counters_go_on_and_so_do_bounds_that_are_the_same() -> None:
     former.check_key(key.value, 0)
     stage = replace(stage, route_throttles={"kept": model.Throttle(1, 1)})
     (api,) = apis_of(service_of(replace(one, stages=(stage,)), limits=limits))
-    api.succeed(former)
+    api.succeed([former])
     assert api.routes["kept"].metrics.message_count == 7
     assert (api.messages_out, api.unrouted.client_error) == (3, 2)
     assert not api.routes["kept"].throttle.take(0)
@@ -286,6 +286,27 @@ def test_a_key_with_another_bound_starts_anew() -> None:
     former.check_key(key.value, 0)
     keys = (replace(key, throttle=model.Throttle(1, 2)), replace(key, name="b", value="x" * 20))
     (api,) = apis_of(service_of(api_of(api_keys={"dev": keys})))
-    api.succeed(former)
+    api.succeed([former])
     api.check_key(key.value, 0)
     api.check_key("x" * 20, 0)
+
+
+def test_a_stage_that_is_added_shares_what_the_account_and_a_key_have_left() -> None:
+    key = model.ApiKey("app", "key-of-20-characters", model.Throttle(1, 1))
+    limits = Limits(new_connections_per_s=1, requests_per_s=2, requests_burst=2)
+    one = api_of(api_keys={"dev": (key,)})
+    (former,) = apis_of(service_of(one, limits=limits))
+    former.admit_connection(0)
+    former.check_key(key.value, 0)
+    stages = tuple(model.Stage(name, ()) for name in ("dev", "test"))
+    both = replace(one, stages=stages, api_keys={"dev": (key,), "test": (key,)})
+    dev, added = apis_of(service_of(both, limits=limits))
+    for api in (dev, added):
+        api.succeed([former])
+    with pytest.raises(Refused):
+        added.admit_connection(0)
+    with pytest.raises(Refused, match="Too Many Requests"):
+        added.check_key(key.value, 0)
+    assert dev.account.requests.take(0)
+    assert added.account.requests.take(0)
+    assert not dev.account.requests.take(0)

@@ -32,7 +32,7 @@ class Node:
         self.swapped: list[set[str]] = []
         self.changes: list[Changes] = []
         self.failing: set[str] = set()
-        self.errors: list[BellwireError] = []
+        self.errors: list[Exception] = []
 
     async def change(
         self, loaded: Loaded, changes: Changes, *, swap: Collection[str]
@@ -175,13 +175,27 @@ def test_who_did_not_start_is_tried_again_with_the_next_change(desk: Desk) -> No
 
 def test_a_bus_that_is_away_is_waited_for(desk: Desk) -> None:
     async def main(desk: Desk) -> None:
-        desk.node.errors = [BusError("away", retryable=True)]
-        await desk.saved("shared.py", "x = 1", until=lambda: len(desk.node.swapped) == 2)
+        desk.node.errors = [BusError("away", retryable=True) for _ in range(2)]
+        await desk.saved("shared.py", "x = 1", until=lambda: len(desk.node.swapped) == 3)
+        assert [error.message for error in desk.errors] == ["away"]
         desk.node.errors = [BusError("no MQTT", retryable=False)]
         assert await desk.refused("shared.py", "x = 2") == "no MQTT"
         assert await desk.swapped("other.py", "def run(e, c): ...") == {"hello", "other"}
 
     desk.run(main)
+
+
+def test_a_bug_stops_neither_the_node_nor_the_next_reload(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main(desk: Desk) -> None:
+        desk.node.errors = [RuntimeError("a bug")]
+        before = "not reloaded: what ran before keeps running"
+        await desk.saved("shared.py", "x = 1", until=lambda: before in desk.said)
+        assert await desk.swapped("other.py", "def run(e, c): ...") == {"hello", "other"}
+
+    desk.run(main)
+    assert "a reload ended in a bug of Bellwire's" in caplog.text
 
 
 def test_what_needs_a_restart_is_said_once(desk: Desk) -> None:

@@ -129,23 +129,28 @@ class Api:
         """Return the counters of a route; those of no route have a place of their own."""
         return self.unrouted if route is None else route.metrics
 
-    def succeed(self, former: Api) -> None:
-        """Go on where another definition of the same stage was: its counters, what bounds it had.
+    def succeed(self, former: Sequence[Api]) -> None:
+        """Go on where the stages of before were: its own counters, what bounds it and all others.
 
         A bound that is no longer the same starts anew.
         """
-        mine, theirs = self.account, former.account
-        self.account = mine._replace(connects=theirs.connects, requests=theirs.requests)
+        account = former[0].account
+        self.account = self.account._replace(connects=account.connects, requests=account.requests)
+        usages = {(key.name, key.value): key.usage for each in former for key in each._keys}
+        self._keys = [
+            key._replace(usage=_kept(usages.get((key.name, key.value)), key.usage))
+            for key in self._keys
+        ]
+        for each in former:
+            if (each.api_id, each.stage) == (self.api_id, self.stage):
+                self._take_over(each)
+
+    def _take_over(self, former: Api) -> None:
         self.unrouted, self.messages_out = former.unrouted, former.messages_out
         for key, route in self.routes.items():
             if was := former.routes.get(key):
                 route.metrics = was.metrics
                 route.throttle = _kept(was.throttle, route.throttle)
-        usages = {(key.name, key.value): key.usage for key in former._keys}
-        self._keys = [
-            key._replace(usage=_kept(usages.get((key.name, key.value)), key.usage))
-            for key in self._keys
-        ]
 
     # How much: each raises Refused
 

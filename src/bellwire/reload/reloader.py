@@ -9,6 +9,7 @@ What could not be taken over is tried again with the next change.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import aclosing
@@ -28,6 +29,8 @@ from bellwire.reload.noise import Noise
 from bellwire.reload.watch import Saved, Watch
 from bellwire.settings import Settings
 
+
+log = logging.getLogger("bellwire.reload")
 
 _RETRY_S = 1.0
 
@@ -92,17 +95,30 @@ class Reloader:
         if not self._pending:
             return
         await asyncio.to_thread(self._read_modules, saved)
+        await self._reload_patiently()
+        self._noise.reloaded(heard.changed, saved.before, time.monotonic())
+
+    async def _reload_patiently(self) -> None:
+        """Reload; wait for a NATS that is away, and keep what runs whatever else goes wrong."""
+        said = ""
         while True:
             try:
                 await self._reload()
-                break
+                return
+            except BusError as error:
+                if error.message != said:
+                    self._complain(error)
+                said = error.message
+                if not error.retryable:
+                    break
             except BellwireError as error:
                 self._complain(error)
-                if not (isinstance(error, BusError) and error.retryable):
-                    self._tell("not reloaded: what ran before keeps running")
-                    break
+                break
+            except Exception:
+                log.exception("a reload ended in a bug of Bellwire's")
+                break
             await asyncio.sleep(_RETRY_S)
-        self._noise.reloaded(heard.changed, saved.before, time.monotonic())
+        self._tell("not reloaded: what ran before keeps running")
 
     def _is_data(self, path: Path) -> bool:
         return not (is_code(path) or is_definition(path, self._node.service))

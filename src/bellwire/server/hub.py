@@ -100,10 +100,8 @@ class Hub:
         Connections go on with the stage of the same name and API. Those of a stage that is gone
         keep what it was.
         """
-        former = {(api.api_id, api.stage): api for api in self.apis}
         for api in apis:
-            if was := former.get((api.api_id, api.stage)):
-                api.succeed(was)
+            api.succeed(self.apis)
         self.apis = apis
         for session in (*self._sessions.values(), *self._closing):
             self._follow_apis(session)
