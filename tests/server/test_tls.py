@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import shutil
 import socket
 import ssl
@@ -9,6 +10,7 @@ import time
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
@@ -178,6 +180,55 @@ def test_large_messages_both_ways(run: Run, serve: Serve, authority: Authority) 
                 assert await client.recv() == text
 
     run(main())
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def test_a_large_message_leaves_no_memory_with_its_connection(authority: Authority) -> None:
+    message = bytes(120_000)
+
+    class Under(asyncio.Transport):
+        def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+            self.sent = bytes(data)
+
+        def is_closing(self) -> bool:
+            return False
+
+        def get_write_buffer_size(self) -> int:
+            return 0
+
+    class Above(asyncio.Protocol):
+        got = 0
+
+        def data_received(self, data: bytes) -> None:
+            self.got += len(data)
+
+    def exchange() -> TlsTransport:
+        """Shake hands, and send a large message either way."""
+        under, above = Under(), Above()
+        server = TlsTransport(under, above, authority.server)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = credulous().wrap_bio(incoming, outgoing)
+        for _ in range(2):
+            with suppress(ssl.SSLWantReadError):
+                client.do_handshake()
+            server.data_received(outgoing.read())
+            incoming.write(under.sent)
+        client.write(message)
+        server.data_received(outgoing.read())
+        assert above.got == len(message)
+        server.write(message)
+        assert len(under.sent) > len(message)
+        under.sent = b""
+        return server
+
+    kept = [exchange() for _ in range(20)]
+    before = resident_bytes()
+    kept += [exchange() for _ in range(200)]
+    assert (resident_bytes() - before) / 200 < 120_000
 
 
 def test_a_burst_to_one_reader_arrives_whole_and_in_order(

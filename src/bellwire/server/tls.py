@@ -20,7 +20,9 @@ CLIENT_HELLO = 0x16
 """The first byte of a TLS connection: a record of the handshake
 [https://www.rfc-editor.org/rfc/rfc8446#section-5.1]."""
 
-_READ_BYTES = 64 * 1024
+_PIECE_BYTES = 16 * 1024
+"""What is enciphered or deciphered at a time: a record. A memory buffer never shrinks, and so would
+stay as large as the largest message for as long as the connection is open."""
 _UNREAD_BYTES = 1024 * 1024
 """A peer that changes its keys while it leaves this much unread is cut: each change asks for an
 answer, and one that takes none could make them pile up."""
@@ -65,16 +67,18 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         """Take records: go on with the handshake, or give on what they hold."""
         if self._has_ended:
             return  # we have said that we are done: what still comes is not looked at
-        self._incoming.write(data)
+        pieces: list[bytes] = []
+        is_over = False
         try:
-            if not self._is_secured and not self._shake_hands():
-                return
-            text, is_over = self._decipher()
+            for start in range(0, len(data), _PIECE_BYTES):
+                self._incoming.write(data[start : start + _PIECE_BYTES])
+                if self._is_secured or self._shake_hands():
+                    is_over = self._decipher(pieces)
         except ssl.SSLError:
             self._fail()
             return
-        if text and not self._has_ended:
-            self._protocol.data_received(text)
+        if pieces and not self._has_ended:
+            self._protocol.data_received(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if is_over and not self._has_ended:
             self._hear_end()
 
@@ -107,12 +111,11 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._is_secured = True
         return True
 
-    def _decipher(self) -> tuple[bytes, bool]:
-        """Return all that has come, and whether the peer said that nothing more does."""
-        pieces = []
+    def _decipher(self, pieces: list[bytes]) -> bool:
+        """Add what has come to `pieces`; tell whether the peer said that nothing more does."""
         is_over = False
         try:
-            while piece := self._tls.read(_READ_BYTES):
+            while piece := self._tls.read(_PIECE_BYTES):
                 pieces.append(piece)
             is_over = True
         except ssl.SSLWantReadError:
@@ -121,7 +124,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             if self._under.get_write_buffer_size() > _UNREAD_BYTES:
                 self.abort()
             self._flush()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces), is_over
+        return is_over
 
     def _hear_end(self) -> None:
         if not self._is_secured:
@@ -142,13 +145,16 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         if self._has_ended:
             return
         rest = memoryview(data)
+        records: list[bytes] = []
         try:
             while rest:
-                rest = rest[self._tls.write(rest) :]
+                rest = rest[self._tls.write(rest[:_PIECE_BYTES]) :]
+                records.append(self._outgoing.read())
         except ssl.SSLError:
             self.abort()
             return
-        self._flush()
+        if records and not self._under.is_closing():
+            self._under.write(records[0] if len(records) == 1 else b"".join(records))
 
     def can_write_eof(self) -> bool:
         """Tell that either side may end first, as in plain."""
