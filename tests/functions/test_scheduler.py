@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bellwire.functions.scheduler import (
     BACKOFF_S,
@@ -20,7 +23,7 @@ def make(*, limit: int = 4, queue_limit: int = 10, ready: str = "") -> Scheduler
     return scheduler
 
 
-def figures(scheduler: Scheduler[str, int]) -> tuple[int, int, int, int]:
+def figures(scheduler: Scheduler[str, int] | Scheduler[int, int]) -> tuple[int, int, int, int]:
     return (
         scheduler.starting,
         len(scheduler.idle),
@@ -264,3 +267,116 @@ def test_one_that_was_lost_is_not_surplus() -> None:
     scheduler.surplus()
     scheduler.lost_idle("a", 0.0, was_used=True)
     assert scheduler.surplus() == ["b"]
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever happens in whatever order, beside a model of plain lists."""
+
+    @initialize(limit=st.integers(0, 6), kept=st.integers(1, 8), queue_limit=st.integers(0, 8))
+    def begin(self, limit: int, kept: int, queue_limit: int) -> None:
+        self.scheduler: Scheduler[int, int] = Scheduler(
+            limit=limit, queue_limit=queue_limit, kept=kept
+        )
+        self.now = 0.0
+        self.invocations = self.environments = self.starting = 0
+        self.idle: list[int] = []
+        self.busy: list[int] = []
+        self.waiting: list[int] = []
+
+    def grow(self) -> None:
+        self.starting += self.scheduler.starts(self.now)
+
+    def take(self, environment: int, invocation: int | None) -> None:
+        if invocation is None:
+            assert not self.waiting
+            self.idle.append(environment)
+        else:
+            assert self.waiting.pop(0) == invocation
+            self.busy.append(environment)
+
+    @rule(seconds=st.sampled_from([0.0, 0.001, 0.011, 0.2, 3.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.grow()
+
+    @precondition(lambda self: not self.scheduler.is_full)
+    @rule()
+    def submit(self) -> None:
+        self.invocations += 1
+        environment = self.scheduler.submit(self.invocations, self.now)
+        if environment is None:
+            assert not self.idle
+            self.waiting.append(self.invocations)
+        else:
+            self.idle.remove(environment)
+            self.busy.append(environment)
+        self.grow()
+
+    @precondition(lambda self: self.starting)
+    @rule()
+    def ready(self) -> None:
+        self.starting -= 1
+        self.environments += 1
+        self.take(self.environments, self.scheduler.ready(self.environments))
+
+    @precondition(lambda self: self.starting)
+    @rule()
+    def init_failed(self) -> None:
+        self.starting -= 1
+        for invocation in self.scheduler.init_failed(self.now):
+            assert self.waiting.pop(0) == invocation
+        self.grow()
+
+    @precondition(lambda self: self.busy)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        environment = data.draw(st.sampled_from(self.busy))
+        self.busy.remove(environment)
+        self.take(environment, self.scheduler.release(environment))
+
+    @precondition(lambda self: self.busy)
+    @rule(data=st.data())
+    def lost_busy(self, data: st.DataObject) -> None:
+        self.busy.remove(data.draw(st.sampled_from(self.busy)))
+        self.scheduler.lost_busy()
+        self.grow()
+
+    @precondition(lambda self: self.idle)
+    @rule(data=st.data(), was_used=st.booleans())
+    def lost_idle(self, data: st.DataObject, was_used: bool) -> None:
+        environment = data.draw(st.sampled_from(self.idle))
+        self.idle.remove(environment)
+        self.scheduler.lost_idle(environment, self.now, was_used=was_used)
+        self.grow()
+
+    @rule()
+    def surplus(self) -> None:
+        before = self.scheduler.total
+        for environment in self.scheduler.surplus():
+            self.idle.remove(environment)
+        assert self.scheduler.total >= min(before, self.scheduler.kept)
+
+    @invariant()
+    def is_as_the_model(self) -> None:
+        scheduler = self.scheduler
+        assert figures(scheduler) == (
+            self.starting,
+            len(self.idle),
+            len(self.busy),
+            len(self.waiting),
+        )
+        assert sorted(scheduler.idle) == sorted(self.idle)
+        assert [invocation for _, invocation in scheduler.waiting] == self.waiting
+
+    @invariant()
+    def keeps_the_rules(self) -> None:
+        scheduler = self.scheduler
+        assert scheduler.total <= scheduler.limit
+        assert not (self.idle and self.waiting)
+        # Nobody waits for something that will never happen.
+        is_due = scheduler.next_start_at is not None
+        assert not self.waiting or self.busy or self.starting or is_due
+
+
+AnyOrder.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestAnyOrder = AnyOrder.TestCase
