@@ -539,3 +539,29 @@ def test_a_killed_node_leaves_no_process(harness: Harness) -> None:
             await harness.wait_gone(pid)
 
     uvloop.run(gone())
+
+
+def test_multiprocessing_works_in_a_python_without_bellwire(harness: Harness) -> None:
+    python = Path(sys.executable).resolve()
+    subprocess.run([python, "-m", "venv", "--without-pip", harness.folder / ".venv"], check=True)
+    harness.write(
+        """
+        import multiprocessing
+
+        def work(connection):
+            connection.send(7)
+
+        def f(event, context):
+            ours, theirs = multiprocessing.Pipe()
+            child = multiprocessing.get_context("spawn").Process(target=work, args=(theirs,))
+            child.start()
+            theirs.close()
+            return ours.recv()
+        """
+    )
+
+    async def main() -> None:
+        async with harness.running(harness.function()) as pools:
+            assert await harness.value(pools) == 7
+
+    asyncio.run(main())

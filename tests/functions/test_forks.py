@@ -121,3 +121,41 @@ def test_functions_share_a_server_where_their_python_starts_alike(tmp_path: Path
 
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_one_that_died_unseen_is_replaced_by_the_one_who_asks(server: ForkServer) -> None:
+    async def main() -> None:
+        _, first = await fork(server)
+        assert server._popen is not None
+        os.kill(server._popen.pid, signal.SIGKILL)
+        server._popen.wait()  # the loop has not run: nobody has been told
+        child, second = await fork(server)
+        assert child.poll() is None
+        close(first)
+        close(second)
+        await server.stop()
+
+    asyncio.run(main())
+
+
+def test_what_else_the_server_started_is_none_of_its_workers(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, subprocess, sys\n"
+        "print('said at its start')\n"
+        "subprocess.Popen(['sleep', '0.2'])\n"
+    )
+    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    server = ForkServer(Path(sys.executable), variables, tmp_path)
+
+    async def main() -> None:
+        child, ends = await fork(server)
+        await asyncio.sleep(0.5)
+        assert child.poll() is None
+        ends.control.close()
+        assert await wait_exit(child, 5.0) == 0
+        assert os.read(ends.outputs["stdout"], 100) == b""
+        for descriptor in ends.outputs.values():
+            os.close(descriptor)
+        await server.stop()
+
+    asyncio.run(main())

@@ -22,7 +22,7 @@ import sys
 from collections.abc import Sequence
 
 
-if __name__ == "__main__":
+if __name__ in {"__main__", "__mp_main__"}:  # so multiprocessing calls it in what it spawns
     if sys.path[0] == os.path.dirname(os.path.abspath(__file__)):
         sys.path.pop(0)  # no place for a handler to import from
     # The service's own Python does not know Bellwire, and is to find nothing else beside it.
@@ -112,6 +112,8 @@ def main() -> None:
     fd, parent_pid = map(int, sys.argv[1:])
     die_with(parent_pid)
     server = ForkServer(fd)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()  # what sitecustomize printed is not the workers'
     gc.collect()
     gc.freeze()  # a collection in a worker would else copy the pages that all share
     descriptors = server.serve()

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from bellwire.functions.fork_server import FORK
@@ -98,15 +98,17 @@ class ForkServer:
 
     async def _start(self) -> _Line:
         await self._end()  # who has died is asked for his status, or a zombie would stay
-        ours = self._open()
-        line = _Line(self._command[0], ours.dup())
+        ours, sender = self._open()
+        line = _Line(self._command[0], sender)
         await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=ours)
         return line
 
-    def _open(self) -> socket.socket:
-        """Start the process and return the socket to it."""
-        ours, theirs = socket.socketpair()
-        try:
+    def _open(self) -> tuple[socket.socket, socket.socket]:
+        """Start the process and return the socket to it, twice."""
+        with ExitStack() as sockets:
+            ours, theirs = map(sockets.enter_context, socket.socketpair())
+            ours.setblocking(False)
+            sender = sockets.enter_context(ours.dup())
             with theirs:
                 self._popen = subprocess.Popen(
                     [*self._command, str(theirs.fileno()), str(os.getpid())],
@@ -117,11 +119,8 @@ class ForkServer:
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,
                 )
-        except OSError:
-            ours.close()
-            raise
-        ours.setblocking(False)
-        return ours
+            sockets.pop_all()
+            return ours, sender
 
 
 class _Line(asyncio.Protocol):
@@ -177,14 +176,16 @@ class _Line(asyncio.Protocol):
     def _hear(self, what: bytes, numbers: list[int]) -> None:
         if what == b"-":
             pid, status = numbers
-            self._children.pop(pid).status = status
+            child = self._children.pop(pid, None)
+            if child is not None:  # else what the user's sitecustomize started
+                child.status = status
             return
         answer, (number,) = self._answer, numbers
         assert answer is not None
         if what == b"+":
-            child = self._children[number] = ForkedChild(number)
+            forked = self._children[number] = ForkedChild(number)
             if not answer.done():
-                answer.set_result(child)
+                answer.set_result(forked)
         elif not answer.done():
             answer.set_exception(OSError(number, os.strerror(number)))
 
