@@ -16,7 +16,24 @@ from collections.abc import Sequence
 
 _TMP = "/tmp"
 _VARIABLE = "TMPDIR"
-_SEARCHED = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "NODE_PATH")
+_SEARCHED = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "NODE_PATH",
+    "HOME",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "AWS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+)
+"""Variables with paths that programs, SDKs and TLS clients read: what of them is in `/tmp` was put
+there for the function."""
 
 _CLONE_NEWNS = 0x0002_0000
 _CLONE_NEWUSER = 0x1000_0000
@@ -39,7 +56,7 @@ def use_private_tmp(folder: str, *, needed: Sequence[str]) -> None:
 
 
 def _is_in_tmp(path: str) -> bool:
-    return os.path.realpath(path).startswith(f"{os.path.realpath(_TMP)}/")
+    return f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(_TMP)}/")
 
 
 def _mount(folder: str) -> bool:
