@@ -146,3 +146,32 @@ def _private_bytes(pid: int) -> int:
     with open(f"/proc/{pid}/smaps_rollup") as file:
         sizes = [line.split() for line in file if line.startswith("Private_")]
     return sum(int(size[1]) * 1024 for size in sizes)
+
+
+def test_a_file_that_is_mapped_is_no_memory_of_its_own(harness: Harness) -> None:
+    harness.write(
+        """
+        import mmap, resource, time
+
+        def f(event, context):
+            with open("big", "rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                sum(mapped[at] for at in range(0, len(mapped), 4096))
+                time.sleep(0.3)
+            if event:
+                kept = b"x" * 200_000_000
+                time.sleep(0.3)
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 300_000
+        """
+    )
+    with (harness.folder / "big").open("wb") as file:
+        file.truncate(400_000_000)
+
+    async def main() -> None:
+        async with harness.running(harness.function(memory_mb=128)) as pools:
+            for _ in range(3):
+                assert await harness.value(pools) is True
+            assert (await harness.call(pools, event=1)).error == "Unhandled"
+            assert pools.statistics()["f"].out_of_memory == 1
+
+    asyncio.run(main())

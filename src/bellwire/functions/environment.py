@@ -28,7 +28,7 @@ from bellwire.functions import documents
 from bellwire.functions.context import trace_id
 from bellwire.functions.log_line import FunctionLog, Source
 from bellwire.functions.output import Budget, Lines
-from bellwire.functions.process import EXIT_S, Process, Stream, resident_bytes, wait_exit
+from bellwire.functions.process import EXIT_S, KILLED_S, Process, Stream, memory_use, wait_exit
 from bellwire.functions.reports import InitializationType, InitReport, Report, Status
 from bellwire.functions.statistics import Loss
 
@@ -129,9 +129,10 @@ class Kind(Protocol):
     async def start(
         self, variables: Mapping[str, str], temporary: str | None, owner: Owner
     ) -> Environment:
-        """Start a process with these variables, to be opened next; raises OSError.
+        """Start a process with these variables, to be opened next.
 
-        `temporary` is the folder that becomes its `/tmp`.
+        `temporary` is the folder that becomes its `/tmp`. Raises OSError, and ValueError where one
+        cannot be a variable.
         """
 
 
@@ -143,6 +144,8 @@ class Environment(asyncio.Protocol):
         "_is_open",
         "_lines",
         "_loop",
+        "_mapped_bytes",
+        "_own_bytes",
         "_owner",
         "_pipes",
         "_poll",
@@ -186,6 +189,8 @@ class Environment(asyncio.Protocol):
         """How long its start took, and its last invocation."""
         self.peak_bytes: int | None = None
         """The most memory that the process was seen to use."""
+        self._own_bytes = self._mapped_bytes = 0
+        """The most that was not mapped, and that was, of what was looked at."""
         self.ended: asyncio.Future[None] = loop.create_future()
         """Done when the process is gone and all it left open is answered and closed."""
         self._process = process
@@ -254,8 +259,8 @@ class Environment(asyncio.Protocol):
 
     def check_memory(self) -> bool:
         """Kill a process that uses more than it may; tell whether it did."""
-        self._see_memory(resident_bytes(self.pid))
-        if not self._has_too_much:
+        self._look_at_memory()
+        if not self._has_too_much():
             return False
         self._exhaust()
         return True
@@ -349,9 +354,20 @@ class Environment(asyncio.Protocol):
         if used_bytes is not None and (self.peak_bytes is None or used_bytes > self.peak_bytes):
             self.peak_bytes = used_bytes
 
-    @property
+    def _look_at_memory(self) -> None:
+        use = memory_use(self.pid)
+        if use is not None:
+            self._see_memory(use.resident)
+            self._mapped_bytes = max(self._mapped_bytes, use.mapped)
+            self._own_bytes = max(self._own_bytes, use.resident - use.mapped)
+
     def _has_too_much(self) -> bool:
-        return (self.peak_bytes or 0) > self._settings.memory_mb * _MB
+        bound = self._settings.memory_mb * _MB
+        if (self.peak_bytes or 0) <= bound:
+            return False
+        self._look_at_memory()  # the peak may be that of a file, which it mapped
+        self._own_bytes = max(self._own_bytes, (self.peak_bytes or 0) - self._mapped_bytes)
+        return self._own_bytes > bound
 
     def _exhaust(self) -> None:
         """End the process because it used more memory than the function has."""
@@ -359,7 +375,7 @@ class Environment(asyncio.Protocol):
         status = -signal.SIGKILL
         self._empty_pipes()
         self._note(
-            f"[bellwire] {-(-(self.peak_bytes or 0) // _MB)} MB of memory used: more than the "
+            f"[bellwire] {-(-self._own_bytes // _MB)} MB of memory used: more than the "
             f"{self._settings.memory_mb} MB of memorySize"
         )
         self._note_exit(status)
@@ -526,9 +542,10 @@ class Environment(asyncio.Protocol):
             self._signal(signal.SIGTERM)
             status = await wait_exit(child, EXIT_S)
         self._signal(signal.SIGKILL)
-        while status is None:
-            status = await wait_exit(child, EXIT_S)
-        return status
+        if status is None:
+            status = await wait_exit(child, KILLED_S)
+        # Else it is dying, or the fork server, which would tell, hangs: nobody waits for that.
+        return -signal.SIGKILL if status is None else status
 
     def _signal(self, number: signal.Signals) -> None:
         """Signal the process and all children it has in its group."""

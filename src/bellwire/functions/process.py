@@ -20,6 +20,8 @@ Stream = Literal["stdout", "stderr"]
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 EXIT_S = 1.0
 """How long a process that was told to exit may take before SIGTERM, and then before SIGKILL."""
+KILLED_S = 2.0
+"""How long the end of a process that was killed may go untold, before it is taken for gone."""
 
 
 class Child(Protocol):
@@ -121,15 +123,24 @@ async def wait_exit(child: Child, within_s: float) -> int | None:
     return status
 
 
-def resident_bytes(pid: int) -> int | None:
+class MemoryUse(NamedTuple):
+    """What a process uses now, in bytes; of it `mapped` are files, which cost no memory of its own,
+    and what it shares on purpose."""
+
+    resident: int
+    mapped: int
+
+
+def memory_use(pid: int) -> MemoryUse | None:
     """Return how much memory a process uses now; None where the system does not tell."""
     try:
         descriptor = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        return int(os.read(descriptor, 128).split()[1]) * _PAGE_BYTES
-    except (OSError, IndexError, ValueError):  # it ended meanwhile
+        _, resident, mapped, *_ = map(int, os.read(descriptor, 128).split())
+        return MemoryUse(resident * _PAGE_BYTES, mapped * _PAGE_BYTES)
+    except (OSError, ValueError):  # it ended meanwhile
         return None
     finally:
         os.close(descriptor)

@@ -150,7 +150,7 @@ class PythonEnvironment(Environment):
         if self.invocation is None:
             raise frames.FrameError("a result that nobody asked for")
         document = self._measure(payload)
-        if self._has_too_much:
+        if self._has_too_much():
             self._exhaust()
             return
         result = Result(document, None if kind == frames.RESULT else UNHANDLED, False)

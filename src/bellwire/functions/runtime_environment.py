@@ -57,7 +57,10 @@ class RuntimeKind:
     async def start(
         self, variables: Mapping[str, str], temporary: str | None, owner: Owner
     ) -> Environment:
-        """Start the program with these variables, to be opened next; raises OSError."""
+        """Start the program with these variables, to be opened next.
+
+        Raises OSError, and ValueError where one cannot be a variable.
+        """
         listening = socket.create_server(("127.0.0.1", 0))
         host, port = listening.getsockname()
         # -I -S: nothing but the standard library is wanted, and it starts twice as fast.
@@ -70,7 +73,7 @@ class RuntimeKind:
                 variables={**variables, "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}"},
                 uses_terminal=self._settings.is_debug,
             )
-        except OSError:
+        except (OSError, ValueError):
             listening.close()
             raise
         return RuntimeEnvironment(
@@ -173,7 +176,7 @@ class RuntimeEnvironment(Environment):
     def _end_invocation(self, request_id: str, result: Result) -> None:
         self.check(request_id)
         self._see_memory(peak_bytes(self.pid))
-        if self._has_too_much:
+        if self._has_too_much():
             self._exhaust()
             return
         self._answer(result)
@@ -198,7 +201,7 @@ class RuntimeEnvironment(Environment):
     def _watch_process(self) -> None:
         """Hear of the end of the process itself: children of it may keep its socket open."""
         if hasattr(os, "pidfd_open"):  # Linux
-            with suppress(ProcessLookupError):
+            with suppress(OSError):  # it is gone already, or there is no descriptor left
                 self._pid_fd = os.pidfd_open(self._process.child.pid)
                 self._loop.add_reader(self._pid_fd, self._process_ended)
 
