@@ -78,6 +78,7 @@ SHELLS = {
     "functions/python_environment.py",
     "functions/runtime_api.py",
     "functions/runtime_environment.py",
+    "functions/temporary.py",
     "functions/worker.py",
     "iot/delivery.py",
     "notify/aws.py",

@@ -781,3 +781,66 @@ def test_stop_before_the_start_has_ended(harness: Harness, run: Run) -> None:
             assert harness.workers() == []
 
     run(main())
+
+
+def test_one_whose_end_a_hanging_fork_server_does_not_tell(harness: Harness, run: Run) -> None:
+    harness.write("import os\ndef f(event, context):\n    os._exit(3)\n")
+
+    async def main() -> None:
+        async with harness.running(harness.function()) as pools:
+            (server,) = harness.fork_servers()
+            os.kill(server, signal.SIGSTOP)
+            async with asyncio.timeout(8):
+                result = await harness.call(pools)
+            assert json.loads(result.payload)["errorType"] == "Runtime.ExitError"
+
+    run(main())
+
+
+def test_stop_while_the_fork_server_hangs(harness: Harness, run: Run) -> None:
+    harness.write("def f(event, context):\n    return 1\n")
+
+    async def main() -> None:
+        async with harness.running(harness.function()) as pools:
+            assert await harness.value(pools) == 1
+            (server,) = harness.fork_servers()
+            os.kill(server, signal.SIGSTOP)
+            async with asyncio.timeout(8):
+                await pools.stop(grace_s=0.0)
+
+    run(main())
+
+
+@pytest.mark.parametrize("name", ["PYTHONX", "X"])
+@pytest.mark.parametrize("value", ["a\0b", "\ud800"])
+@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
+def test_a_variable_that_cannot_be_one(
+    harness: Harness, node: str, name: str, value: str, runtime: str
+) -> None:
+    harness.write("def f(event, context):\n    return 1\n")
+    harness.write("exports.f = async () => 1;\n", "h.js")
+
+    async def main() -> None:
+        function = harness.function(environment={name: value}, runtime=runtime)
+        async with asyncio.timeout(5), harness.running(function) as pools:
+            assert (await harness.call(pools)).error == "Unhandled"
+
+    asyncio.run(main())
+
+
+def test_who_waits_no_more_takes_no_room_in_the_queue(harness: Harness, run: Run) -> None:
+    harness.write("import time\ndef f(event, context):\n    time.sleep(event)\n    return event\n")
+
+    async def main() -> None:
+        limits = Limits(invocation_queue=2)
+        async with harness.running(harness.function(concurrency=1), limits=limits) as pools:
+            first = pools.invoke("f", b"0.3", request_id=ID)
+            waiting = [pools.invoke("f", b"0", request_id=ID) for _ in range(2)]
+            with pytest.raises(TooManyRequestsError):
+                pools.invoke("f", b"0", request_id=ID)
+            for each in waiting:
+                each.cancel()
+            assert await harness.value(pools, event=0) == 0
+            assert (await first).payload == b"0.3"
+
+    run(main())

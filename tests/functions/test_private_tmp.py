@@ -119,3 +119,41 @@ def test_no_folder_leaves_the_machines(harness: Harness) -> None:
             assert await harness.value(pools) == "/tmp"
 
     asyncio.run(main())
+
+
+def test_a_place_that_cannot_be_removed_is_used(harness: Harness, tmp_path: Path) -> None:
+    harness.write(WRITES)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "tmp").symlink_to(tmp_path / "disk")
+
+    async def main() -> None:
+        function = harness.function("f" * 250, handler="h.f")
+        async with harness.running(function, temporary=tmp_path / "tmp") as pools:
+            seen, name, _ = await harness.value(pools, function.key)
+            assert seen is False
+            assert name.startswith(str(tmp_path / "tmp" / "ffff"))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("needed", "variables"),
+    [(["/tmp"], {}), (["/tmp/x"], {}), ([], {"HOME": "/tmp/x"}), ([], {"SSL_CERT_FILE": "/tmp/x"})],
+)
+def test_what_is_needed_is_not_hidden(
+    elsewhere: Path, needed: list[str], variables: dict[str, str]
+) -> None:
+    code = (
+        "import os, sys\n"
+        "from bellwire.functions.private_tmp import use_private_tmp\n"
+        "use_private_tmp(sys.argv[1], needed=sys.argv[2:])\n"
+        "print(os.environ.get('TMPDIR'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(elsewhere), *needed],
+        env={"PATH": "/usr/bin", **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{elsewhere}\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bellwire.errors import NotFoundError
+from bellwire.errors import NotFoundError, TooManyRequestsError
 
 
 if TYPE_CHECKING:
@@ -137,3 +137,115 @@ def test_none_is_lost_while_it_changes_under_load(harness: Harness, run: Run) ->
         assert len(versions) > 2
 
     run(main())
+
+
+SLOW_START = "import time\ntime.sleep(0.3)\ndef f(event, context):\n    return {!r}\n"
+
+
+def test_of_two_swaps_at_once_the_later_one_counts(harness: Harness, run: Run) -> None:
+    harness.write(SLOW_START.format("any"))
+
+    async def main() -> None:
+        function = harness.function(provisioned=1)
+        async with harness.running(function) as pools:
+            swaps = (pools.swap(replace(function, provisioned_concurrency=n)) for n in (2, 3))
+            assert await asyncio.gather(*swaps) == [False, True]
+            assert pools.statistics()["f"].provisioned_concurrency == 3
+            async with asyncio.timeout(10):
+                while len(harness.workers()) != 3:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+
+    run(main())
+
+
+def test_one_that_is_dropped_while_it_changes_is_gone(harness: Harness, run: Run) -> None:
+    harness.write(SLOW_START.format("any"))
+
+    async def main() -> None:
+        async with harness.running(harness.function(), harness.function("g")) as pools:
+            swap = asyncio.ensure_future(pools.swap(harness.function()))
+            await asyncio.sleep(0.1)
+            pools.drop("f")
+            assert not await swap
+            assert list(pools.statistics()) == ["g"]
+            with pytest.raises(NotFoundError):
+                await harness.call(pools)
+
+    run(main())
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_nothing_is_left_of_a_change_that_the_end_overtakes(
+    harness: Harness, run: Run, node: str, is_cancelled: bool
+) -> None:
+    harness.write("exports.f = async () => 'old';\n", "h.js")
+
+    async def main() -> None:
+        function = harness.function(runtime="nodejs20.x")
+        async with harness.running(function) as pools:
+            harness.write("for (const end = Date.now() + 3000; Date.now() < end; );\n", "h.js")
+            swap = asyncio.ensure_future(pools.swap(function))
+            await asyncio.sleep(0.5)
+            if is_cancelled:
+                swap.cancel()
+                await asyncio.wait([swap])
+            await pools.stop(grace_s=0.0)
+            assert harness.processes() == []
+            assert is_cancelled or not await swap
+
+    run(main())
+
+
+def test_what_waits_is_run_by_the_old_one_where_the_new_one_is_off(
+    harness: Harness, run: Run
+) -> None:
+    harness.write("import time\ndef f(event, context):\n    time.sleep(0.2)\n    return 'old'\n")
+
+    async def main() -> None:
+        function = harness.function(concurrency=1)
+        async with harness.running(function) as pools:
+            calls = [asyncio.ensure_future(harness.value(pools)) for _ in range(3)]
+            await asyncio.sleep(0.05)
+            assert await pools.swap(replace(function, reserved_concurrency=0))
+            with pytest.raises(TooManyRequestsError):
+                await harness.call(pools)
+            async with asyncio.timeout(5):
+                assert await asyncio.gather(*calls) == ["old"] * 3
+
+    run(main())
+
+
+def test_what_runs_ends_though_nobody_waits_for_it(harness: Harness, run: Run) -> None:
+    harness.write(
+        """
+        import time
+        def f(event, context):
+            time.sleep(2.5)  # longer than a process that is told to exit may take
+            print("done")
+        """
+    )
+
+    async def main() -> None:
+        async with harness.running(harness.function()) as pools:
+            call = pools.invoke("f", b"{}", request_id="id")
+            await asyncio.sleep(0.1)
+            call.cancel()
+            await pools.swap(harness.function())
+            async with asyncio.timeout(5):
+                while harness.texts("id") != ["done"]:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+
+    run(main())
+
+
+def test_the_figures_of_one_that_does_not_start_are_not_told(harness: Harness) -> None:
+    harness.write("def f(event, context):\n    return 'old'\n")
+
+    async def main() -> None:
+        function = harness.function(provisioned=2)
+        async with harness.running(function) as pools:
+            harness.write("import no_such_library\n")
+            assert not await pools.swap(replace(function, provisioned_concurrency=1))
+            assert pools.statistics()["f"].provisioned_concurrency == 2
+
+    asyncio.run(main())

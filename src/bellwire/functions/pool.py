@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
+from typing import Any
 
 from bellwire.definition.model import Function
 from bellwire.errors import (
@@ -40,6 +40,7 @@ from bellwire.functions.log_line import FunctionLog, LogEntry, LogLine
 from bellwire.functions.reports import PlatformLog, Report
 from bellwire.functions.scheduler import Scheduler
 from bellwire.functions.statistics import FunctionStatistics, Recorder
+from bellwire.functions.temporary import make_folder, make_place, remove_folder
 from bellwire.functions.variables import (
     RuntimeSettings,
     aws_files,
@@ -104,10 +105,14 @@ class Functions:
         self._limits = limits
         self._log = log
         self._kinds = Kinds(runtime, channels or {}, search_path=node.get("PATH"))
-        self._pools = {function.key: self._make_pool(function) for function in functions}
+        self._pools: dict[str, _Pool] = {}
+        self._arriving: dict[str, _Pool] = {}
+        """Pools that start, and are to be swapped in then."""
         self._leaving: dict[_Pool, asyncio.Task[None]] = {}
         """Pools that were swapped or dropped, and still run something."""
         self._is_stopping = False
+        for function in functions:
+            self._enter(self._make_pool(function), function.key)
 
     async def start(self) -> None:
         """Start the environments of each function that are kept; return when the first is ready.
@@ -115,10 +120,8 @@ class Functions:
         What fails is logged: a further environment is tried at the next invocation. Raises
         StartError where the Node.js of this machine does not run.
         """
-        temporary = self._runtime.temporary
-        if temporary is not None:
-            await _remove(str(temporary))  # what a killed node left
-            temporary.mkdir(parents=True, mode=0o700)
+        if self._runtime.temporary is not None:
+            await make_place(self._runtime.temporary)
         await self._prepare_kinds()
         await asyncio.gather(*(pool.start() for pool in self._pools.values()))
 
@@ -145,26 +148,30 @@ class Functions:
 
         Once one of them is ready they take what comes and what waits; the old ones end what they
         run, and go. False: the start failed, which the log tells. Then the old ones stay, and of
-        a function that is new a further environment is tried at its next invocation.
+        a function that is new a further environment is tried at its next invocation. False, too,
+        where the function was swapped again, or dropped, before the start was done.
 
         Raises UnsupportedFeatureError and StartError as the constructor does.
         """
         key = function.key
-        old = self._pools.get(key)
-        pool = self._make_pool(function, old)
-        await self._prepare_kinds()
-        is_ready = await pool.start()
-        if self._is_stopping or not (is_ready or old is None):
+        pool = self._make_pool(function, self._pools.get(key))
+        self._dismiss_arriving(key)
+        self._arriving[key] = pool
+        try:
+            await self._prepare_kinds()
+            is_ready = await pool.start()
+            if self._arriving.get(key) is pool and self._may_enter(key, is_ready=is_ready):
+                self._enter(self._arriving.pop(key), key)
+                return is_ready
             await pool.end()
             return False
-        self._pools[key] = pool
-        if old is not None:
-            pool.take_over(old)
-            self._dismiss(old)
-        return is_ready
+        finally:
+            if self._arriving.get(key) is pool:
+                self._dismiss_arriving(key)
 
     def drop(self, function: str) -> None:
         """Forget a function: what runs and waits ends, nothing more is taken."""
+        self._dismiss_arriving(function)
         pool = self._pools.pop(function, None)
         if pool is not None:
             self._dismiss(pool)
@@ -179,7 +186,7 @@ class Functions:
         What has not ended by then gets an error as its result.
         """
         self._is_stopping = True
-        pools = [*self._pools.values(), *self._leaving]
+        pools = [*self._pools.values(), *self._leaving, *self._arriving.values()]
         await asyncio.gather(*(pool.finish(grace_s) for pool in pools))
         await asyncio.gather(*self._leaving.values())
         await self._kinds.stop()
@@ -201,6 +208,22 @@ class Functions:
     async def _prepare_kinds(self) -> None:
         for function, remark in await self._kinds.prepare():
             self._log(LogLine(function, None, "stderr", remark))
+
+    def _may_enter(self, key: str, *, is_ready: bool) -> bool:
+        return not self._is_stopping and (is_ready or key not in self._pools)
+
+    def _enter(self, pool: _Pool, key: str) -> None:
+        old = self._pools.get(key)
+        self._pools[key] = pool
+        pool.begin()
+        if old is not None:
+            pool.take_over(old)
+            self._dismiss(old)
+
+    def _dismiss_arriving(self, key: str) -> None:
+        pool = self._arriving.pop(key, None)
+        if pool is not None:
+            self._dismiss(pool)
 
     def _dismiss(self, pool: _Pool) -> None:
         task = asyncio.get_running_loop().create_task(pool.finish(None))
@@ -225,7 +248,6 @@ class _Pool:
         is_debug: bool,
     ) -> None:
         self.recorder = recorder or Recorder()
-        self.recorder.provisioned_concurrency = function.provisioned_concurrency
         self._function = function
         self._variables = variables
         self._payload_bytes = limits.payload_bytes
@@ -252,6 +274,10 @@ class _Pool:
 
     # For Functions
 
+    def begin(self) -> None:
+        """Be the one that is counted for: from here on invocations come."""
+        self.recorder.provisioned_concurrency = self._function.provisioned_concurrency
+
     async def start(self) -> bool:
         """Start what is kept, and wait for the first: False where that failed."""
         self._loop = asyncio.get_running_loop()
@@ -272,6 +298,8 @@ class _Pool:
                 f"{len(event)} byte payload is too large for the RequestResponse invocation type "
                 f"(limit {self._payload_bytes} bytes)"
             )
+        if scheduler.is_full:
+            self._forget_cancelled()
         if self._is_closed or scheduler.is_full:
             self.recorder.throttled()
             raise self._throttled()
@@ -296,7 +324,9 @@ class _Pool:
         )
 
     def take_over(self, other: _Pool) -> None:
-        """Run what waits for an environment of another pool."""
+        """Run what waits for an environment of another pool; what is off leaves it there."""
+        if not self._scheduler.limit:
+            return
         for since, invocation in other.give_up_waiting():
             environment = self._scheduler.submit(invocation, since)
             if environment is not None:
@@ -315,9 +345,10 @@ class _Pool:
         for environment in tuple(self._scheduler.idle):
             environment.retire()
         try:
-            unanswered = self._unanswered()
-            if unanswered:
-                await asyncio.wait(unanswered, timeout=grace_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(grace_s):
+                    while unfinished := self._unfinished():
+                        await asyncio.wait(unfinished)
         finally:
             await self.end()
 
@@ -336,11 +367,12 @@ class _Pool:
         while waiting := self._opening | self._unburied:
             await asyncio.wait(waiting)
 
-    def _unanswered(self) -> list[asyncio.Future[Result]]:
-        """Return the futures of the invocations that run or wait."""
-        running = (environment.invocation for environment in self._environments)
-        waiting = (invocation for _, invocation in self._scheduler.waiting)
-        return [each.future for each in (*running, *waiting) if each is not None]
+    def _unfinished(self) -> list[asyncio.Future[Any]]:
+        """Return what is done once the invocations that run or wait are over."""
+        # What runs may have nobody who waits for it any more; it is to end all the same.
+        running = [each.ended for each in self._environments if each.state is State.BUSY]
+        waiting = [each.future for _, each in self._scheduler.waiting if not each.future.done()]
+        return [*running, *waiting]
 
     # For the environments
 
@@ -395,6 +427,12 @@ class _Pool:
         environment.run(invocation)
         self._watch(environment.deadline)
 
+    def _forget_cancelled(self) -> None:
+        """Make room in the queue: who waited longest is the first who waits no more."""
+        waiting = self._scheduler.waiting
+        while waiting and waiting[0][1].future.done():
+            waiting.popleft()
+
     def _grow(self) -> None:
         """Start the environments that are due, and look again when more may be."""
         scheduler, now = self._scheduler, self._loop.time()
@@ -417,12 +455,12 @@ class _Pool:
         folder = None
         try:
             if self._temporary is not None:
-                folder = mkdtemp(prefix=f"{self._function.key}-", dir=self._temporary)
+                folder = make_folder(self._temporary, self._function.key)
             variables = {**self._variables, **self._own_variables()}
             environment = await self._kind.start(variables, folder, self)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a variable that cannot be one
             self._not_started(str(error))
-            await _remove(folder)
+            await remove_folder(folder)
             return
         self._environments.add(environment)
         burial = self._loop.create_task(self._bury(environment, folder))
@@ -435,7 +473,7 @@ class _Pool:
 
     async def _bury(self, environment: Environment, folder: str | None) -> None:
         await environment.ended
-        await _remove(folder)
+        await remove_folder(folder)
 
     def _own_variables(self) -> dict[str, str]:
         date = time.strftime("%Y/%m/%d", time.gmtime())
@@ -460,19 +498,10 @@ class _Pool:
 
     def _report_refused(self, request_id: str, failure: Failure, duration_s: float) -> None:
         """Write what Lambda writes of an invocation for which no environment started."""
-        report = Report(
-            self._function.key,
-            request_id,
-            time.time_ns() // 1_000_000,
-            duration_s,
-            None,
-            None,
-            self._function.memory_mb,
-            failure.status,
-            failure.error_type,
-            True,
-        )
-        self._log.report(report)
+        function = self._function
+        figures = (time.time_ns() // 1_000_000, duration_s, None, None, function.memory_mb)
+        outcome = (failure.status, failure.error_type)
+        self._log.report(Report(function.key, request_id, *figures, *outcome, True))
 
     def _refuse(self, invocation: Invocation, result: Result) -> None:
         """Answer an invocation that never ran."""
@@ -542,12 +571,6 @@ def _most_environments(function: Function, limits: Limits) -> int:
     if function.reserved_concurrency is not None:
         return function.reserved_concurrency
     return max(limits.function_concurrency, function.provisioned_concurrency)
-
-
-async def _remove(folder: str | None) -> None:
-    """Remove a folder with all that a function left in it, as far as that may be done."""
-    if folder is not None:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _settings(
