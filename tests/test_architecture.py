@@ -57,6 +57,7 @@ FOREIGN: dict[str, set[str]] = {
     # functions: the log store, not what runs in a function's process.
     "orjson": {"functions", "gateway", "iot", "notify", "server", "simulation", "definition"},
     "airspeed": {"gateway"},
+    "re2": {"iot"},
     "jsonschema_rs": {"gateway"},
     "prometheus_client": {"server"},
     "trustme": {"server"},

@@ -51,11 +51,11 @@ def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
     findings = list(service.findings)
     for definition, rule in zip(service.rules, rules, strict=True):
         texts = [f"rule {rule.name}: {warning}" for warning in rule.warnings]
-        if rule.uses_client_id:
-            texts.append(
-                f"rule {rule.name} uses clientid(): the NATS broker does not tell who published, "
-                "so it is always 'n/a' here"
-            )
+        texts += [
+            f"rule {rule.name} uses {function}: the NATS broker does not tell who published or "
+            f"how, so it is always {'n/a' if function == 'clientid()' else 'Undefined'} here"
+            for function in rule.broker_functions
+        ]
         findings += [Finding(text, definition.sql_place) for text in texts]
     return Loaded(service, rules, apis_of(service), tuple(findings))
 

@@ -6,10 +6,12 @@ import pytest
 
 from bellwire.definition.model import TopicRule
 from bellwire.errors import Place, SqlSyntaxError, UnsupportedFeatureError
-from bellwire.iot.rules import Message, compile_rule
+from bellwire.iot.rules import compile_rule
+from bellwire.iot.sql.scope import Message, World
 
 
 PLACE = Place("serverless.yml", 3, 14)
+WORLD = World(lambda bits: 2 ** (bits - 1))
 
 
 def definition(sql: str) -> TopicRule:
@@ -30,14 +32,14 @@ def test_a_syntax_error_knows_its_place_in_the_statement() -> None:
 
 def test_what_is_not_built_is_placed_at_the_statement() -> None:
     with pytest.raises(UnsupportedFeatureError) as refused:
-        compile_rule(definition("SELECT principal() AS p FROM 'x'"))
+        compile_rule(definition("SELECT get_dynamodb('t', 'k', 'v', 'role') AS p FROM 'x'"))
     assert str(refused.value).startswith(
-        "serverless.yml:3:14: rule my_rule: the function principal()"
+        "serverless.yml:3:14: rule my_rule: the function get_dynamodb()"
     )
 
 
 def test_the_message_is_the_event() -> None:
     rule = compile_rule(definition("SELECT * FROM 'x'"))
-    assert rule.evaluate(Message("x", b'{ "b": 1, "a": [1.50, null] }', 0)) == (
+    assert rule.evaluate(Message("x", b'{ "b": 1, "a": [1.50, null] }', 0), WORLD) == (
         b'{"b":1,"a":[1.5,null]}'
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from bellwire import __version__
-from bellwire.cli import check, failure, invoke, listen, logs, publish, run, status
+from bellwire.cli import check, failure, invoke, listen, logs, publish, run, sql, status
 from bellwire.errors import BellwireError, DefinitionError, StartError
 
 
@@ -31,6 +31,7 @@ for command in (
     invoke.invoke,
     logs.logs,
     status.status,
+    sql.sql,
 ):
     application.command()(command)
 

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import NamedTuple, Protocol
 
+from bellwire.definition.variables import ACCOUNT_ID
 from bellwire.errors import CallerError, TooManyRequestsError, UpstreamError
 from bellwire.iot.lanes import Lanes
-from bellwire.iot.rules import Message, Rule, Unfit
+from bellwire.iot.rules import Rule, Unfit
+from bellwire.iot.sql.scope import Message, World
 from bellwire.limits import Limits
 
 
@@ -25,6 +28,7 @@ log = logging.getLogger("bellwire.rules")
 
 _BUSY_DELAY_S = 0.05
 _HEADER_CHARACTERS = 1000
+_WORLD = World(secrets.randbits, ACCOUNT_ID)
 
 
 class Event(Protocol):
@@ -170,7 +174,7 @@ class Delivery:
     def _evaluate(self, event: Event) -> bytes | None:
         """Return what the rule makes of an event for its function, None where it is not for it."""
         message = Message(event.topic, event.payload, event.timestamp_ms)
-        document = self.rule.evaluate(message)
+        document = self.rule.evaluate(message, _WORLD)
         if isinstance(document, Unfit):
             log.warning("rule %s, topic %s: %s", self.rule.name, event.topic, document.reason)
         if document is None or isinstance(document, Unfit):

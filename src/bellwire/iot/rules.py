@@ -5,29 +5,19 @@ https://docs.aws.amazon.com/iot/latest/developerguide/iot-lambda-rule.html
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import orjson
 
 from bellwire.definition.model import TopicRule
 from bellwire.errors import BadRequestError, SqlSyntaxError, UnsupportedFeatureError
-from bellwire.iot.sql.compiler import NEWEST, OLDEST, Compiled, Scope, compile_statement
+from bellwire.iot.sql.arithmetic import NEWEST, OLDEST
+from bellwire.iot.sql.compiler import Compiled, compile_statement
 from bellwire.iot.sql.parser import parse_statement
-from bellwire.iot.sql.values import UNDEFINED, Value, to_boolean, to_json
+from bellwire.iot.sql.scope import Message, Scope, World
+from bellwire.iot.sql.values import UNDEFINED, Value, to_json
 from bellwire.iot.topics import TopicFilter
-
-
-NO_CLIENT = "n/a"
-"""What `clientid()` gives where the publisher is not known, as on AWS for one without MQTT."""
-
-
-class Message(NamedTuple):
-    """What a device published. `timestamp_ms` is when it arrived, epoch milliseconds."""
-
-    topic: str
-    payload: bytes
-    timestamp_ms: int
-    client_id: str | None = None
 
 
 class Unfit(NamedTuple):
@@ -47,31 +37,24 @@ class Rule:
         self.enabled = definition.enabled
         self.topic_filter = topic_filter
         self.warnings = _warnings(definition, compiled)
-        self.uses_client_id = compiled.uses_client_id
+        self.broker_functions = compiled.broker
         self._compiled = compiled
 
-    def evaluate(self, message: Message) -> bytes | Unfit | None:
+    def evaluate(self, message: Message, world: World) -> bytes | Unfit | None:
         """Return the function's event as JSON; None where WHERE does not hold.
 
         A message that is no JSON object or array is Unfit for `SELECT *`: a function takes JSON
-        only (encode(*, 'base64') carries any bytes). Names in it are Undefined.
+        only (encode(*, 'base64') carries any bytes). Names in it are Undefined. What `world.ask`
+        raises goes through.
         """
-        root = _parse(message.payload)
-        scope = Scope(
-            root,
-            message.topic,
-            message.payload,
-            message.timestamp_ms,
-            message.client_id or NO_CLIENT,
-        )
         try:
-            return self._apply(scope)
+            return self._apply(self._compiled.scope(message, world))
         except RecursionError:
             return Unfit("it is nested too deeply for the statement")
 
     def _apply(self, scope: Scope) -> bytes | Unfit | None:
         compiled = self._compiled
-        if compiled.where is not None and to_boolean(compiled.where(scope)) is not True:
+        if not compiled.fires(scope):
             return None
         if scope.root is UNDEFINED and compiled.is_star:
             return Unfit(
@@ -89,10 +72,11 @@ class Rule:
             return Unfit(f"the result cannot be written as JSON: {error}")
 
 
-def compile_rule(definition: TopicRule) -> Rule:
+def compile_rule(definition: TopicRule, external: Collection[str] = ()) -> Rule:
     """Parse and compile a rule.
 
-    Raises SqlSyntaxError with the place in the statement, UnsupportedFeatureError with that of the
+    `external` names the functions that need a service and that `World.ask` will answer. Raises
+    SqlSyntaxError with the place in the statement, UnsupportedFeatureError with that of the
     statement.
     """
     sql = definition.sql
@@ -106,7 +90,7 @@ def compile_rule(definition: TopicRule) -> Rule:
         )
     try:
         topic_filter = TopicFilter.parse(statement.source)
-        compiled = compile_statement(statement, sql, definition.sql_version)
+        compiled = compile_statement(statement, sql, definition.sql_version, external)
     except BadRequestError as error:
         position = statement.source_position
         quotes = 2 if sql[position] in "'\"" else 0
@@ -130,15 +114,3 @@ def _warnings(definition: TopicRule, compiled: Compiled) -> tuple[str, ...]:
         f"sqlVersion: '{NEWEST}'"
     )
     return (newer, *compiled.warnings)
-
-
-def _parse(payload: bytes) -> Value:
-    """Return a JSON object or array; anything else is no JSON for a rule.
-
-    https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-where.html
-    """
-    try:
-        document: Value = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return UNDEFINED
-    return document if isinstance(document, dict | list) else UNDEFINED

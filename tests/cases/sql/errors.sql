@@ -96,18 +96,6 @@ error:
     SELECT CASE a ELSE 1 END FROM 'x'
                   ^^^^;
 
--- valid on AWS, not built here: refused, by name
-SELECT newuuid() AS id FROM 'x';
-unsupported: the function newuuid() is not supported: it needs a later version;
-
--- valid on AWS, needs a service
-SELECT get_dynamodb('t', 'k', 'v', 'arn').x AS x FROM 'x';
-unsupported: the function get_dynamodb() is not supported: it needs an AWS service;
-
--- SET
-SET @a = 1 SELECT @a AS a FROM 'x';
-unsupported: SET is not supported by this version of Bellwire;
-
 -- an alias is missing
 SELECT a AS FROM 'x';
 error:

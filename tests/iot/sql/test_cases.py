@@ -10,7 +10,8 @@ import pytest
 
 from bellwire.definition.model import TopicRule
 from bellwire.errors import Place, SqlSyntaxError, UnsupportedFeatureError
-from bellwire.iot.rules import Message, Rule, Unfit, compile_rule
+from bellwire.iot.rules import Rule, Unfit, compile_rule
+from bellwire.iot.sql.scope import Message, MqttProperties, World
 
 
 if TYPE_CHECKING:
@@ -19,9 +20,41 @@ if TYPE_CHECKING:
 ARRIVAL_MS = 1732370000123
 
 
-def compiled(sql: str) -> Rule:
+def compiled(case: Case) -> Rule:
     place = Place("serverless.yml", 1, 1)
-    return compile_rule(TopicRule("r", sql, "2016-03-23", "f", True, "", place))
+    definition = TopicRule("r", case.sql, case.version, "f", True, "", place)
+    return compile_rule(definition, [name for name, _ in answers(case)])
+
+
+def answers(case: Case) -> list[tuple[str, str]]:
+    return [
+        (name.removeprefix("answer "), text)
+        for name, text in case.settings.items()
+        if name.startswith("answer ")
+    ]
+
+
+def message(case: Case) -> Message:
+    get = case.settings.get
+    key, _, value = get("user property", "").partition("=")
+    properties = MqttProperties(get("content type"), user=((key, value),) if key else ())
+    return Message(
+        case.topic,
+        case.message,
+        ARRIVAL_MS,
+        get("client"),
+        get("principal"),
+        get("trace"),
+        get("ip"),
+        properties,
+    )
+
+
+def world(case: Case) -> World:
+    known = {name: json.loads(text) for name, text in answers(case)}
+    return World(
+        lambda bits: 2 ** (bits - 1), "123456789012", lambda question: known[question.function]
+    )
 
 
 def exact(text: str | bytes) -> object:
@@ -32,16 +65,14 @@ def exact(text: str | bytes) -> object:
 def test_case(case: Case) -> None:
     kind, _, detail = case.expected.partition(":")
     if kind == "error":
-        assert told(case.sql) == [
-            line.removeprefix("    ") for line in detail.strip("\n").split("\n")
-        ]
+        assert told(case) == [line.removeprefix("    ") for line in detail.strip("\n").split("\n")]
         return
     if kind == "unsupported":
         with pytest.raises(UnsupportedFeatureError) as refused:
-            compiled(case.sql)
+            compiled(case)
         assert refused.value.message == f"rule r: {detail.strip()}"
         return
-    result = compiled(case.sql).evaluate(Message(case.topic, case.message, ARRIVAL_MS))
+    result = compiled(case).evaluate(message(case), world(case))
     if kind == "unfit":
         assert isinstance(result, Unfit)
         assert result.reason.startswith(detail.strip())
@@ -52,10 +83,10 @@ def test_case(case: Case) -> None:
         assert exact(result) == exact(case.expected)
 
 
-def told(sql: str) -> list[str]:
+def told(case: Case) -> list[str]:
     """Return an error as it is told: the sentence with its hint, the place underlined."""
     with pytest.raises(SqlSyntaxError) as refused:
-        compiled(sql)
+        compiled(case)
     error = refused.value
     hint = f" ({error.hint})" if error.hint else ""
     return [f"{error.message}{hint}", *error.excerpt().split("\n")]

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from bellwire.definition.model import TopicRule
 from bellwire.errors import BellwireError, Place
-from bellwire.iot.rules import Message, Rule, Unfit, compile_rule
+from bellwire.iot.rules import Rule, Unfit, compile_rule
+from bellwire.iot.sql.scope import Message, World
 
 
 PLACE = Place("serverless.yml", 3, 14)
+WORLD = World(lambda bits: 2 ** (bits - 1))
 OPERATORS = ["+", "-", "*", "/", "%", "=", "<>", "<", ">=", "AND", "OR", "IN"]
 EXPRESSIONS = st.recursive(
     st.sampled_from(["a", "b.c", "1", "2.5", "'x'", "NULL", "TRUE", "*", "missing", "topic()"]),
@@ -64,8 +66,8 @@ def test_warnings_of_what_the_old_version_has_not() -> None:
 def test_whole_numbers_are_decimals_in_the_old_version_and_ints_in_the_new() -> None:
     sql = "SELECT cast(light AS double) AS newLight FROM 'test/test4'"
     message = Message("test/test4", b'{"light":5.0}', 0)
-    assert rule(sql, "2015-10-08").evaluate(message) == b'{"newLight":5.0}'
-    assert rule(sql, "2016-03-23").evaluate(message) == b'{"newLight":5}'
+    assert rule(sql, "2015-10-08").evaluate(message, WORLD) == b'{"newLight":5.0}'
+    assert rule(sql, "2016-03-23").evaluate(message, WORLD) == b'{"newLight":5}'
 
 
 def test_types_of_casts_that_the_old_version_has_not() -> None:
@@ -80,35 +82,37 @@ def test_the_highest_statement_evaluates() -> None:
     for _ in range(20):
         high = f"({high})" + " AND a" * 2
     message = Message("t", b'{"a":true}', 0)
-    assert rule(f"SELECT {high} AS x FROM 't'").evaluate(message) == b'{"x":true}'
+    assert rule(f"SELECT {high} AS x FROM 't'").evaluate(message, WORLD) == b'{"x":true}'
     row = "a" + " AND a" * 248
-    assert rule(f"SELECT {row} AS x FROM 't'").evaluate(message) == b'{"x":true}'
+    assert rule(f"SELECT {row} AS x FROM 't'").evaluate(message, WORLD) == b'{"x":true}'
     deep = "(a AND " * 47 + "a" + ")" * 47
-    assert rule(f"SELECT {deep} AS x FROM 't'").evaluate(message) == b'{"x":true}'
+    assert rule(f"SELECT {deep} AS x FROM 't'").evaluate(message, WORLD) == b'{"x":true}'
 
 
 def test_a_message_does_not_multiply_itself() -> None:
     growing = rule("SELECT replace(a, 'x', a) AS x, 1 AS one FROM 't'")
-    assert growing.evaluate(Message("t", b'{"a":"' + b"x" * 60_000 + b'"}', 0)) == b'{"one":1}'
-    assert growing.evaluate(Message("t", b'{"a":"xx"}', 0)) == b'{"x":"xxxx","one":1}'
+    assert (
+        growing.evaluate(Message("t", b'{"a":"' + b"x" * 60_000 + b'"}', 0), WORLD) == b'{"one":1}'
+    )
+    assert growing.evaluate(Message("t", b'{"a":"xx"}', 0), WORLD) == b'{"x":"xxxx","one":1}'
 
 
 def test_a_wrong_number_of_arguments_is_undefined_and_warned_about() -> None:
     wrong = rule("SELECT upper(a, b) AS x, timestamp(1) AS y, encode(a) AS z, 1 AS one FROM 't'")
     assert len(wrong.warnings) == 3
-    assert wrong.evaluate(Message("t", b'{"a":"x"}', 0)) == b'{"one":1}'
+    assert wrong.evaluate(Message("t", b'{"a":"x"}', 0), WORLD) == b'{"one":1}'
 
 
 def test_it_knows_whether_the_client_is_asked_for() -> None:
-    assert rule("SELECT clientId() AS c FROM 't'").uses_client_id
-    assert not rule("SELECT topic() AS c FROM 't'").uses_client_id
-    known = rule("SELECT clientid() AS c FROM 't'").evaluate(Message("t", b"{}", 0, "dev-1"))
+    assert rule("SELECT clientId() AS c FROM 't'").broker_functions == ("clientid()",)
+    assert rule("SELECT topic() AS c FROM 't'").broker_functions == ()
+    known = rule("SELECT clientid() AS c FROM 't'").evaluate(Message("t", b"{}", 0, "dev-1"), WORLD)
     assert known == b'{"c":"dev-1"}'
 
 
 def test_a_dotted_alias_does_not_change_the_message() -> None:
     changing = rule("SELECT a AS x, 1 AS x.new, a AS again FROM 't'")
-    assert changing.evaluate(Message("t", b'{"a":{"b":2}}', 0)) == (
+    assert changing.evaluate(Message("t", b'{"a":{"b":2}}', 0), WORLD) == (
         b'{"x":{"b":2,"new":1},"again":{"b":2}}'
     )
 
@@ -117,7 +121,7 @@ def test_what_is_nested_too_deeply_is_unfit() -> None:
     deep = b'{"a":' + b"[" * 900 + b"]" * 900 + b',"b":' + b"[" * 900 + b"]" * 900 + b"}"
     message = Message("t", deep, 0)
     for sql in ("SELECT * FROM 't'", "SELECT a FROM 't'", "SELECT a FROM 't' WHERE a = b"):
-        assert isinstance(rule(sql).evaluate(message), Unfit)
+        assert isinstance(rule(sql).evaluate(message, WORLD), Unfit)
 
 
 @pytest.mark.parametrize("levels", [250, 300, 1000])
@@ -125,7 +129,7 @@ def test_what_is_nested_too_deeply_to_be_a_text_is_undefined(levels: int) -> Non
     message = Message("t", b'{"a":' + b"[" * levels + b"]" * levels + b"}", 0)
     for text in ("length(a)", "'x' + a", "encode(a, 'base64')", "cast(a AS String)"):
         expected = levels > 254
-        event = rule(f"SELECT isUndefined({text}) AS x FROM 't'").evaluate(message)
+        event = rule(f"SELECT isUndefined({text}) AS x FROM 't'").evaluate(message, WORLD)
         assert event == b'{"x":%s}' % str(expected).lower().encode()
 
 
@@ -137,4 +141,4 @@ def test_evaluation_never_fails(expression: str, payload: bytes) -> None:
         compiled = rule(f"SELECT {expression} AS x FROM 't' WHERE TRUE OR {expression}")
     except BellwireError:
         return  # nested too deeply, say
-    assert isinstance(compiled.evaluate(Message("t/u", payload, 1)), bytes | Unfit)
+    assert isinstance(compiled.evaluate(Message("t/u", payload, 1), WORLD), bytes | Unfit)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwire.iot.sql import values
+from bellwire.iot.sql.arithmetic import operators
 from bellwire.iot.sql.values import UNDEFINED, to_boolean, to_json, to_number, to_text
 
 
@@ -85,11 +86,8 @@ def test_no_operator_fails_on_any_values(left: object, right: object) -> None:
         values.less,
         values.at_most,
         values.contains,
-        values.add,
-        values.subtract,
-        values.multiply,
-        values.divide,
-        values.remainder,
+        *operators("2016-03-23").values(),
+        *operators("2015-10-08").values(),
     ):
         result = operator(left, right)
         if result is not UNDEFINED:

@@ -5,18 +5,19 @@ Closures rather than generated code: nothing is built from text, and errors have
 
 from __future__ import annotations
 
-import math
-from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import NamedTuple
 
 from bellwire.errors import SqlSyntaxError, UnsupportedFeatureError
-from bellwire.iot.sql import values
-from bellwire.iot.sql.functions import FUNCTIONS, NOT_BUILT, Function
+from bellwire.iot.sql import closures, values
+from bellwire.iot.sql.arithmetic import NEWEST, OLDEST, negative, operators, settle_of
+from bellwire.iot.sql.casts import NEWER_TYPES, casts
+from bellwire.iot.sql.documents import read_document
+from bellwire.iot.sql.functions import EXTERNAL_FUNCTIONS, FUNCTIONS, NAMES
+from bellwire.iot.sql.message_functions import MESSAGE_FUNCTIONS
 from bellwire.iot.sql.nodes import (
     Array,
     Binary,
@@ -38,119 +39,163 @@ from bellwire.iot.sql.nodes import (
     Unary,
     Variable,
 )
-from bellwire.iot.sql.values import UNDEFINED, Undefined, Value
+from bellwire.iot.sql.scope import Budget, Evaluate, Message, Scope, World
+from bellwire.iot.sql.signature import ExternalFunction, Function, MessageFunction
+from bellwire.iot.sql.values import UNDEFINED, Value
 
 
-OLDEST, NEWEST = "2015-10-08", "2016-03-23"
-"""The versions of IoT SQL; AWS takes the oldest where none is given."""
-
-
-class Scope(NamedTuple):
-    """What an expression sees: `root` is the message, or the element in a nested query.
-
-    `root` is UNDEFINED where the message is no JSON object or array; `payload` are its bytes.
-    """
-
-    root: Value
-    topic: str
-    payload: bytes
-    timestamp_ms: int
-    client_id: str
-
-
-Evaluate = Callable[[Scope], Value]
+VERSIONS = (OLDEST, NEWEST, "beta")
+"""What `awsIotSqlVersion` may be; beta is taken for the newest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A statement ready to run; warnings are for its author.
 
-    `is_star` where it is `SELECT *`. `newer` names what AWS has from version 2016-03-23 on only.
+    `is_star` where it is `SELECT *`. `newer` names what AWS has from version 2016-03-23 on only,
+    `broker` the functions that only some brokers can answer, `external` those that ask a service.
     """
 
+    variables: tuple[tuple[str, Evaluate], ...]
     select: Evaluate
     where: Evaluate | None
     is_star: bool
-    uses_client_id: bool
+    broker: tuple[str, ...]
+    external: tuple[str, ...]
     newer: tuple[str, ...]
     warnings: tuple[str, ...]
 
+    def scope(self, message: Message, world: World) -> Scope:
+        """Return what the statement sees of a message, its own variables included."""
+        root = read_document(message.payload)
+        if not self.variables:
+            return Scope(root, message, _NOTHING, world, Budget())
+        variables: dict[str, Value] = {}
+        scope = Scope(root, message, variables, world, Budget())
+        for name, evaluate in self.variables:
+            variables[name] = evaluate(scope)
+        return scope
 
-def compile_statement(statement: Statement, sql: str, version: str) -> Compiled:
+    def fires(self, scope: Scope) -> bool:
+        """Tell whether WHERE holds, or is not there."""
+        return self.where is None or values.to_boolean(self.where(scope)) is True
+
+
+_NOTHING: Mapping[str, Value] = {}
+
+
+def compile_statement(
+    statement: Statement, sql: str, version: str, external: Collection[str] = ()
+) -> Compiled:
     """Compile a statement; `version` is that of IoT SQL, as `2016-03-23`.
 
-    Raises SqlSyntaxError for a function AWS does not have, UnsupportedFeatureError for what AWS
-    has and this version has not.
+    `external` names the functions that need a service and that `World.ask` will answer. Raises
+    SqlSyntaxError for a function AWS does not have, UnsupportedFeatureError for what it has and
+    nobody answers.
     """
-    compiler = _Compiler(sql, version)
-    if statement.variables:
-        raise UnsupportedFeatureError("SET is not supported by this version of Bellwire")
+    compiler = Compiler(sql, version, external)
+    variables = compiler.set_variables(statement.variables)
     where = None if statement.where is None else compiler.compile(statement.where)
     selection = statement.selection
     select = compiler.selection(selection, is_outer=True)
     only = selection.items[0] if len(selection.items) == 1 else None
     is_star = only is not None and isinstance(only.expression, Star) and only.alias is None
     return Compiled(
+        variables,
         select,
         where,
         is_star,
-        compiler.uses_client_id,
+        tuple(compiler.broker),
+        tuple(compiler.external),
         tuple(compiler.newer),
         tuple(compiler.warnings),
     )
 
 
-class _Compiler:
-    def __init__(self, sql: str, version: str) -> None:
+class Compiler:
+    """Compiles the expressions of one statement or template, and notes what they need."""
+
+    def __init__(
+        self,
+        sql: str,
+        version: str,
+        external: Collection[str] = (),
+        variables: Collection[str] = (),
+    ) -> None:
         self._sql = sql
         self._version = version
-        self.uses_client_id = False
+        self._answered = external
+        self._variables = set(variables)
+        self._aliases: list[str] = []
+        self._settle = settle_of(version)
+        self._casts = casts(version)
+        self._operators: Mapping[str, Callable[[Value, Value], Value]] = {
+            **_COMPARISONS,
+            **operators(version),
+        }
         self.newer: dict[str, None] = {}
+        self.broker: dict[str, None] = {}
+        self.external: dict[str, None] = {}
         self.warnings: list[str] = []
 
+    def set_variables(
+        self, variables: Sequence[tuple[str, Node]]
+    ) -> tuple[tuple[str, Evaluate], ...]:
+        """Compile SET: each variable may be used from the next on."""
+        compiled = []
+        for name, node in variables:
+            compiled.append((name, self.compile(node)))
+            self._variables.add(name)
+        return tuple(compiled)
+
     def compile(self, node: Node) -> Evaluate:
+        """Compile an expression."""
         match node:
             case Literal(value=bool() | str() | None as value):
-                return lambda scope: value
+                return closures.constant(value)
             case Literal(value=int() | Decimal() as value):
-                number = values.settle(value)
-                return lambda scope: number
+                return closures.constant(self._settle(value))
             case Name(name=name):
-                return _name(name)
+                return self._name(name)
             case Member(of=of, name=name):
-                return _member(self.compile(of), name)
+                return closures.member(self.compile(of), name, self._settle)
             case Index(of=of, index=index):
-                return _call(FUNCTIONS["get"].call, (self.compile(of), self.compile(index)))
+                return self._call(FUNCTIONS["get"].call, (of, index))
             case Star():
-                return _whole_message
-            case Unary(operator=operator, operand=operand):
-                apply = values.negation if operator == "NOT" else values.negative
-                return _call(apply, (self.compile(operand),))
-            case Binary(operator=operator, left=left, right=right):
-                return _binary(operator, self.compile(left), self.compile(right))
+                return closures.root
+            case Unary(operator="NOT", operand=operand):
+                return self._call(values.negation, (operand,))
+            case Unary(operand=operand):
+                return self._call(negative(self._version), (operand,))
+            case Binary():
+                return self._binary(node)
             case Call():
                 return self._function(node)
             case Cast():
                 return self._cast(node)
-            case Case():
-                return self._case(node)
+            case _:
+                return self._compound(node)
+
+    def _compound(self, node: Node) -> Evaluate:
+        match node:
+            case Case(subject=subject, branches=branches, otherwise=otherwise):
+                return closures.case(
+                    self.compile(subject),
+                    [(self.compile(test), self.compile(then)) for test, then in branches],
+                    None if otherwise is None else self.compile(otherwise),
+                )
             case Array(items=items):
                 self.newer["array literals"] = None
-                return _array([self.compile(item) for item in items])
+                return closures.array([self.compile(item) for item in items])
             case Object(members=members):
                 self.newer["object literals"] = None
-                return _object([(key, self.compile(value)) for key, value in members])
+                return closures.make_object([(key, self.compile(value)) for key, value in members])
             case Query():
                 return self._query(node)
             case Exists(query=query):
-                return _exists(self._query(query))
-            case Variable(name=name):
-                raise SqlSyntaxError(
-                    f"@{name} is not set",
-                    sql=self._sql,
-                    position=node.position,
-                    length=len(name) + 1,
-                )
+                return closures.exists(self._query(query))
+            case Variable():
+                return self._variable(node)
             case _:
                 raise AssertionError(f"no such node: {node}")
 
@@ -160,11 +205,11 @@ class _Compiler:
             return self.compile(selection.value)
         only = selection.items[0] if len(selection.items) == 1 else None
         if only is not None and isinstance(only.expression, Star) and only.alias is None:
-            return _whole_message
+            return closures.root
         items = [self._item(item, is_outer) for item in selection.items]
         if is_outer:
             self._warn_of_repeated([alias for alias, _ in items if alias is not None])
-        return _items(items)
+        return closures.items(items)
 
     def _warn_of_repeated(self, aliases: Sequence[tuple[str, ...]]) -> None:
         repeated = [alias for alias, times in Counter(aliases).items() if times > 1]
@@ -173,7 +218,7 @@ class _Compiler:
             for alias in repeated
         ]
 
-    def _item(self, item: Item, is_outer: bool) -> tuple[tuple[str, ...] | None, Evaluate]:
+    def _item(self, item: Item, is_outer: bool) -> tuple[closures.Alias | None, Evaluate]:
         if isinstance(item.expression, Star) and item.alias is None:
             return None, self.compile(item.expression)
         alias = item.alias or (self._default_alias(item, is_outer),)
@@ -195,37 +240,99 @@ class _Compiler:
             )
         return name
 
+    def _name(self, name: str) -> Evaluate:
+        if name in self._aliases:
+            return closures.variable(f".{name}")
+        return closures.name(name, self._settle)
+
+    def _variable(self, node: Variable) -> Evaluate:
+        if node.name not in self._variables:
+            raise SqlSyntaxError(
+                f"@{node.name} is not set",
+                sql=self._sql,
+                position=node.position,
+                length=len(node.name) + 1,
+                hint=f"SET @{node.name} = … stands before SELECT, or before its first use in SET",
+            )
+        return closures.variable(node.name)
+
+    def _call(self, function: Callable[..., Value], arguments: Sequence[Node]) -> Evaluate:
+        return closures.call(function, [self.compile(argument) for argument in arguments])
+
+    def _binary(self, node: Binary) -> Evaluate:
+        left, right = self.compile(node.left), self.compile(node.right)
+        match node.operator:
+            case "AND":
+                return closures.both(left, right)
+            case "OR":
+                return closures.either(left, right)
+            case ">" | ">=":
+                return closures.call(self._operators[_MIRRORED[node.operator]], (right, left))
+            case _:
+                return closures.call(self._operators[node.operator], (left, right))
+
     def _function(self, call: Call) -> Evaluate:
         name = call.name.lower()
-        arguments = call.arguments
-        if name in _MESSAGE_FUNCTIONS:
-            least, most, make = _MESSAGE_FUNCTIONS[name]
-            self.uses_client_id |= name == "clientid"
-            if least <= len(arguments) <= most:
-                return make([self.compile(argument) for argument in arguments])
-            return self._wrong_arity(call)
-        if name == "encode":
-            return self._encode(call)
-        function = FUNCTIONS.get(name)
-        if function is None:
+        if name == "sql_version" and not call.arguments:
+            return closures.constant(self._version)
+        signature = (
+            FUNCTIONS.get(name) or MESSAGE_FUNCTIONS.get(name) or EXTERNAL_FUNCTIONS.get(name)
+        )
+        if signature is None:
+            if name == "sql_version":
+                return self._wrong_arity(call)
             raise self._unknown(call)
-        if not _takes(function, len(arguments)):
+        if isinstance(signature, ExternalFunction) and name not in self._answered:
+            raise _unanswered(call, signature)
+        if not signature.takes(len(call.arguments)):
             return self._wrong_arity(call)
-        if function.needs_2016:
+        if signature.needs_2016:
             self.newer[f"{call.name}()"] = None
-        return _call(function.call, [self.compile(argument) for argument in arguments])
+        return self._known(name, signature, call)
 
-    def _encode(self, call: Call) -> Evaluate:
-        if len(call.arguments) != 2:
-            return self._wrong_arity(call)
-        self.newer[f"{call.name}()"] = None
-        what, scheme = call.arguments
-        if isinstance(what, Star):
+    def _known(
+        self, name: str, signature: Function | MessageFunction | ExternalFunction, call: Call
+    ) -> Evaluate:
+        arguments = self._arguments(name, call.arguments)
+        match signature:
+            case Function(call=function):
+                self._check_literals(signature, call)
+                return closures.settled(closures.call(function, arguments), self._settle)
+            case MessageFunction(call=function):
+                if signature.broker:
+                    self.broker[f"{name}()"] = None
+                made = closures.call_in_scope(function, arguments)
+                return closures.settled(made, self._settle) if name == "rand" else made
+            case _:
+                self.external[name] = None
+                return closures.ask(name, arguments)
+
+    def _arguments(self, name: str, nodes: Sequence[Node]) -> list[Evaluate]:
+        arguments = [self.compile(node) for node in nodes]
+        if name == "encode" and isinstance(nodes[0], Star):
             # The bytes as they came, also where they are JSON.
-            source: Evaluate = lambda scope: scope.payload  # noqa: E731
-        else:
-            source = self.compile(what)
-        return _call(_encode, (source, self.compile(scheme)))
+            arguments[0] = lambda scope: scope.message.payload
+        if name == "transform":
+            arguments = [
+                closures.unwrapped(argument) if isinstance(node, Query) else argument
+                for node, argument in zip(nodes, arguments, strict=True)
+            ]
+        return arguments
+
+    def _check_literals(self, signature: Function, call: Call) -> None:
+        if signature.check is None:
+            return
+        for place, argument in enumerate(call.arguments):
+            if isinstance(argument, Literal) and isinstance(argument.value, str):
+                reason = signature.check(place, argument.value)
+                if reason is not None:
+                    raise SqlSyntaxError(
+                        f"{call.name}(): {reason}",
+                        sql=self._sql,
+                        position=argument.position,
+                        length=len(argument.value) + 2,
+                        hint="here it is refused; made from a message it would be Undefined",
+                    )
 
     def _wrong_arity(self, call: Call) -> Evaluate:
         self.warnings.append(
@@ -233,15 +340,10 @@ class _Compiler:
         )
         for argument in call.arguments:
             self.compile(argument)
-        return lambda scope: UNDEFINED
+        return closures.constant(UNDEFINED)
 
-    def _unknown(self, call: Call) -> Exception:
-        name = call.name.lower()
-        if name in NOT_BUILT:
-            return UnsupportedFeatureError(
-                f"the function {call.name}() is not supported: it needs {NOT_BUILT[name]}"
-            )
-        near = get_close_matches(name, [*FUNCTIONS, *_MESSAGE_FUNCTIONS, "encode", "cast"])
+    def _unknown(self, call: Call) -> SqlSyntaxError:
+        near = get_close_matches(call.name.lower(), sorted(NAMES))
         return SqlSyntaxError(
             f"there is no function {call.name}()",
             sql=self._sql,
@@ -251,7 +353,7 @@ class _Compiler:
         )
 
     def _cast(self, cast: Cast) -> Evaluate:
-        convert = _CASTS.get(cast.type)
+        convert = self._casts.get(cast.type)
         if convert is None:
             raise SqlSyntaxError(
                 f"there is no type {cast.type}",
@@ -260,242 +362,38 @@ class _Compiler:
                 length=4,
                 hint="types are String, Int, Decimal, Double, Boolean",
             )
-        if cast.type in _NEWER_TYPES:
+        if cast.type in NEWER_TYPES:
             self.newer[f"cast(… AS {cast.type})"] = None
-        if convert is _cast_number and self._version == OLDEST:
-            convert = _cast_number_as_it_is
-        return _call(convert, (self.compile(cast.operand),))
-
-    def _case(self, case: Case) -> Evaluate:
-        subject = self.compile(case.subject)
-        branches = [(self.compile(test), self.compile(then)) for test, then in case.branches]
-        otherwise = None if case.otherwise is None else self.compile(case.otherwise)
-
-        def evaluate(scope: Scope) -> Value:
-            value = subject(scope)
-            if value is UNDEFINED:
-                return UNDEFINED
-            for test, then in branches:
-                if values.equal(value, test(scope)) is True:
-                    return then(scope)
-            return UNDEFINED if otherwise is None else otherwise(scope)
-
-        return evaluate
+        return self._call(convert, (cast.operand,))
 
     def _query(self, query: Query) -> Evaluate:
-        if query.alias is not None:
-            raise UnsupportedFeatureError(
-                "FROM … AS in a nested query is not supported by this version of Bellwire"
-            )
         self.newer["nested queries"] = None
         source = self.compile(query.source)
+        if query.alias is None:
+            return self._query_over(query, source, None)
+        self._aliases.append(query.alias)
+        made = self._query_over(query, source, f".{query.alias}")
+        self._aliases.pop()
+        return made
+
+    def _query_over(self, query: Query, source: Evaluate, alias: str | None) -> Evaluate:
         select = self.selection(query.selection, is_outer=False)
         where = None if query.where is None else self.compile(query.where)
-
-        def evaluate(scope: Scope) -> Value:
-            over = source(scope)
-            if isinstance(over, dict):
-                over = [over]
-            if not isinstance(over, list):
-                return UNDEFINED
-            found = []
-            for element in over:
-                inner = scope._replace(root=element)
-                if where is None or values.to_boolean(where(inner)) is True:
-                    value = select(inner)
-                    if value is not UNDEFINED:
-                        found.append(value)
-            return found
-
-        return evaluate
+        return closures.query(source, select, where, alias)
 
 
-# Closures
-
-
-def _name(name: str) -> Evaluate:
-    def evaluate(scope: Scope) -> Value:
-        root = scope.root
-        return root.get(name, UNDEFINED) if isinstance(root, dict) else UNDEFINED
-
-    return evaluate
-
-
-def _member(of: Evaluate, name: str) -> Evaluate:
-    def evaluate(scope: Scope) -> Value:
-        parent = of(scope)
-        return parent.get(name, UNDEFINED) if isinstance(parent, dict) else UNDEFINED
-
-    return evaluate
-
-
-def _whole_message(scope: Scope) -> Value:
-    return scope.root
-
-
-def _call(function: Callable[..., Value], arguments: Sequence[Evaluate]) -> Evaluate:
-    if len(arguments) == 1:
-        only = arguments[0]
-        return lambda scope: function(only(scope))
-    if len(arguments) == 2:
-        first, second = arguments
-        return lambda scope: function(first(scope), second(scope))
-    return lambda scope: function(*[argument(scope) for argument in arguments])
-
-
-def _binary(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
-    match operator:
-        case "AND":
-            return lambda scope: values.both(left(scope), lambda: right(scope))
-        case "OR":
-            return lambda scope: values.either(left(scope), lambda: right(scope))
-        case ">":
-            return _call(values.less, (right, left))
-        case ">=":
-            return _call(values.at_most, (right, left))
-        case _:
-            return _call(_OPERATORS[operator], (left, right))
-
-
-_OPERATORS: Mapping[str, Callable[[Value, Value], Value]] = {
+_COMPARISONS: Mapping[str, Callable[[Value, Value], Value]] = {
     "=": values.equal,
     "<>": values.unequal,
     "<": values.less,
     "<=": values.at_most,
     "IN": values.contains,
-    "+": values.add,
-    "-": values.subtract,
-    "*": values.multiply,
-    "/": values.divide,
-    "%": values.remainder,
 }
+_MIRRORED = {">": "<", ">=": "<="}
 
 
-def _array(items: Sequence[Evaluate]) -> Evaluate:
-    # What is Undefined has no place in an array. AWS does not say; this is our choice.
-    def evaluate(scope: Scope) -> Value:
-        found = [item(scope) for item in items]
-        return [value for value in found if value is not UNDEFINED]
-
-    return evaluate
-
-
-def _object(members: Sequence[tuple[str, Evaluate]]) -> Evaluate:
-    def evaluate(scope: Scope) -> Value:
-        found = {key: member(scope) for key, member in members}
-        return {key: value for key, value in found.items() if value is not UNDEFINED}
-
-    return evaluate
-
-
-def _exists(query: Evaluate) -> Evaluate:
-    def evaluate(scope: Scope) -> Value:
-        found = query(scope)
-        return bool(found) if isinstance(found, list) else UNDEFINED
-
-    return evaluate
-
-
-def _items(items: Sequence[tuple[tuple[str, ...] | None, Evaluate]]) -> Evaluate:
-    """Merge the items in their order: a later one overrides, a dotted alias nests."""
-
-    def evaluate(scope: Scope) -> Value:
-        output: dict[str, Value] = {}
-        for alias, item in items:
-            value = item(scope)
-            if value is UNDEFINED:
-                continue
-            if alias is None:
-                if isinstance(value, dict):
-                    output.update(value)
-            elif len(alias) == 1:
-                output[alias[0]] = value
-            else:
-                _place(output, alias, value)
-        return output
-
-    return evaluate
-
-
-def _place(output: dict[str, Value], alias: tuple[str, ...], value: Value) -> None:
-    for name in alias[:-1]:
-        inner = output.get(name)
-        # A copy: the object may belong to the message.
-        output[name] = inner = dict(inner) if isinstance(inner, dict) else {}
-        output = inner
-    output[alias[-1]] = value
-
-
-# Functions of the message
-
-
-def _topic(arguments: Sequence[Evaluate]) -> Evaluate:
-    if not arguments:
-        return lambda scope: scope.topic
-    number = arguments[0]
-
-    def evaluate(scope: Scope) -> Value:
-        wanted = values.to_number(number(scope))
-        if isinstance(wanted, Undefined):
-            return UNDEFINED
-        levels = scope.topic.split("/")
-        level = math.floor(wanted)
-        return levels[level - 1] if 1 <= level <= len(levels) else UNDEFINED
-
-    return evaluate
-
-
-_MESSAGE_FUNCTIONS: dict[str, tuple[int, int, Callable[[Sequence[Evaluate]], Evaluate]]] = {
-    "topic": (0, 1, _topic),
-    "timestamp": (0, 0, lambda arguments: lambda scope: scope.timestamp_ms),
-    "clientid": (0, 0, lambda arguments: lambda scope: scope.client_id),
-}
-"""Fewest and most arguments, and how to compile it, by name in lower case."""
-
-
-def _encode(value: Value, scheme: Value) -> Value:
-    if scheme != "base64":
-        return UNDEFINED
-    if isinstance(value, bytes):
-        return b64encode(value).decode()
-    text = values.to_text(value)
-    return UNDEFINED if isinstance(text, Undefined) else b64encode(text.encode()).decode()
-
-
-def _takes(function: Function, count: int) -> bool:
-    return function.least <= count and (function.most is None or count <= function.most)
-
-
-# Casts. https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-func-cast
-
-
-def _cast_number_as_it_is(value: Value) -> int | Decimal | Undefined:
-    return int(value) if isinstance(value, bool) else values.to_number(value)
-
-
-def _cast_number(value: Value) -> int | Decimal | Undefined:
-    # From version 2016-03-23 on, 5.0 becomes 5.
-    number = _cast_number_as_it_is(value)
-    return UNDEFINED if isinstance(number, Undefined) else values.settle(number)
-
-
-def _cast_int(value: Value) -> Value:
-    number = _cast_number(value)
-    if not isinstance(number, Decimal):
-        return number
-    # AWS: a string is cut off, a number rounded down.
-    return values.settle(int(number) if isinstance(value, str) else math.floor(number))
-
-
-def _cast_boolean(value: Value) -> Value:
-    number = UNDEFINED if isinstance(value, bool | str) else values.to_number(value)
-    return values.to_boolean(value) if isinstance(number, Undefined) else number != 0
-
-
-_CASTS: Mapping[str, Callable[[Value], Value]] = {
-    **dict.fromkeys(("string", "nvarchar", "text", "ntext", "varchar"), values.to_text),
-    **dict.fromkeys(("int", "integer"), _cast_int),
-    **dict.fromkeys(("double", "decimal"), _cast_number),
-    **dict.fromkeys(("bool", "boolean"), _cast_boolean),
-}
-_NEWER_TYPES = ("decimal", "bool", "boolean")
+def _unanswered(call: Call, signature: ExternalFunction) -> UnsupportedFeatureError:
+    return UnsupportedFeatureError(
+        f"the function {call.name}() is not supported: it needs {signature.needs}",
+        hint="let a function of yours that hears the rule look it up, and call what it needs",
+    )

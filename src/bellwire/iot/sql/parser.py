@@ -77,6 +77,11 @@ def parse_statement(sql: str) -> Statement:
     return _Parser(sql).statement()
 
 
+def parse_expression(text: str) -> Node:
+    """Parse an expression that stands alone, as in `${…}`; raises SqlSyntaxError."""
+    return _Parser(text).whole_expression()
+
+
 class _Parser:
     def __init__(self, sql: str) -> None:
         self._sql = sql
@@ -100,6 +105,13 @@ class _Parser:
         statement = Statement(variables, selection, source, source_position, where)
         self._check_height(statement)
         return statement
+
+    def whole_expression(self) -> Node:
+        node = self._expression()
+        if self._token.kind != "end":
+            self._fail("the expression should end here", self._token)
+        self._check_height(node)
+        return node
 
     def _variables(self) -> tuple[tuple[str, Node], ...]:
         variables: dict[str, Node] = {}
@@ -275,7 +287,7 @@ class _Parser:
         if keyword in _CONSTANTS:
             self._next += 1
             return Literal(token.position, _CONSTANTS[keyword])
-        if keyword in ("FROM", "WHERE", "AND", "OR", "AS", "THEN", "WHEN", "END"):
+        if keyword in _NEVER_NAMES:
             self._fail(f"an expression is missing before {keyword}", token)
         self._next += 1
         return Name(token.position, token.text)
@@ -410,8 +422,8 @@ class _Parser:
             hint=hint or _REFUSED.get(keyword),
         )
 
-    def _check_height(self, statement: Statement) -> None:
-        waiting: list[tuple[object, int]] = [(statement, 0)]
+    def _check_height(self, whole: Node | Statement) -> None:
+        waiting: list[tuple[object, int]] = [(whole, 0)]
         while waiting:
             part, height = waiting.pop()
             if isinstance(part, Node):
@@ -434,6 +446,7 @@ class _Parser:
         self._fail(f"the statement should end here, or go on with {expected[0]}", token, hint)
 
 
+_NEVER_NAMES = frozenset(["FROM", "WHERE", "AND", "OR", "NOT", "AS", "THEN", "WHEN", "ELSE", "END"])
 _AFTER_A_NAME = frozenset(
     {"", ",", ".", "AS", "FROM", "WHERE"}.union(*_LEVELS).difference(("*", "-"))
 )

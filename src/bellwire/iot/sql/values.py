@@ -33,7 +33,9 @@ Value = object
 CONTEXT = decimal.Context(prec=34, Emin=-999, Emax=999, traps=[])
 # The text AWS gives for strings that convert to a number.
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE]-?\d+)?", re.ASCII)
-_LARGEST_INT = 2**63
+TEXT_CHARACTERS = 1024 * 1024
+"""Longest text that a function or `+` makes; a longer one is Undefined. Ours: a message must not
+multiply itself by its own length."""
 
 
 # Conversions: https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-data-types.html
@@ -50,7 +52,8 @@ def to_number(value: Value) -> int | Decimal | Undefined:
     if isinstance(value, Decimal):
         return value
     if isinstance(value, str) and len(value) <= 1000 and _NUMBER.fullmatch(value):
-        return settle(CONTEXT.create_decimal(value))
+        number = CONTEXT.create_decimal(value)
+        return number if number.is_finite() else UNDEFINED
     return UNDEFINED
 
 
@@ -89,20 +92,6 @@ def _as_json(value: object) -> orjson.Fragment:
         plain = format(value, "f")
         return orjson.Fragment(plain if len(plain) <= 40 else str(value))
     raise TypeError(f"{type(value).__name__} has no JSON")
-
-
-def settle(number: Decimal | int) -> int | Decimal | Undefined:
-    """Return a result as AWS prints it: a whole Decimal is an Int, NaN and infinity Undefined."""
-    if isinstance(number, Decimal):
-        if not number.is_finite():
-            return UNDEFINED
-        if number == number.to_integral_value() and abs(number) < _LARGEST_INT:
-            return int(number)
-        return number
-    # JSON for Ints ends at 64 bits here; a larger one goes on as a Decimal.
-    return (
-        number if -_LARGEST_INT <= number < _LARGEST_INT else settle(CONTEXT.create_decimal(number))
-    )
 
 
 # Logic. AWS's table leaves out Undefined; published rules count on `true OR Undefined` being true.
@@ -193,54 +182,3 @@ _NATIVE = (int, float)
 
 def _is_number(value: Value) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
-# Arithmetic
-
-
-def add(left: Value, right: Value) -> Value:
-    """`+`: joins as text if either is a String, else adds."""
-    if isinstance(left, str) or isinstance(right, str):
-        first, second = to_text(left), to_text(right)
-        if isinstance(first, Undefined) or isinstance(second, Undefined):
-            return UNDEFINED
-        return first + second
-    return _calculate(left, right, CONTEXT.add)
-
-
-def subtract(left: Value, right: Value) -> Value:
-    """`-`."""
-    return _calculate(left, right, CONTEXT.subtract)
-
-
-def multiply(left: Value, right: Value) -> Value:
-    """`*`."""
-    return _calculate(left, right, CONTEXT.multiply)
-
-
-def divide(left: Value, right: Value) -> Value:
-    """`/`. AWS's table says Int for two Ints, its own example gives a Decimal where it must.
-
-    Choice: exact; whole results are Ints. By zero: Undefined.
-    https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-set.html
-    """
-    return _calculate(left, right, CONTEXT.divide)
-
-
-def remainder(left: Value, right: Value) -> Value:
-    """`%`, with the sign of the dividend. By zero: Undefined."""
-    return _calculate(left, right, CONTEXT.remainder)
-
-
-def negative(value: Value) -> Value:
-    """`-x`."""
-    return _calculate(0, value, CONTEXT.subtract)
-
-
-def _calculate(
-    left: Value, right: Value, operation: Callable[[Decimal, Decimal], Decimal]
-) -> Value:
-    first, second = to_number(left), to_number(right)
-    if isinstance(first, Undefined) or isinstance(second, Undefined):
-        return UNDEFINED
-    return settle(operation(Decimal(first), Decimal(second)))
