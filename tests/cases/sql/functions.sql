@@ -7,7 +7,7 @@ SELECT topic() AS all, topic(1) AS first, topic(3) AS third, topic(4) AS none, t
 -- the time of arrival in milliseconds; the client is not known over NATS
 SELECT timestamp() AS at, clientid() AS client, TimeStamp() AS again FROM 'test/topic';
 {};
-{"at":1732370000123,"client":"n/a","again":1732370000123};
+{"at":1732370400123,"client":"n/a","again":1732370400123};
 
 -- https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-sql-encode-payload
 SELECT encode(*, 'base64') AS raw, encode(a, 'base64') AS text FROM 'test/topic';

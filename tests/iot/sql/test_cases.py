@@ -17,7 +17,7 @@ from bellwire.iot.sql.scope import Message, MqttProperties, World
 if TYPE_CHECKING:
     from tests.iot.sql.conftest import Case
 
-ARRIVAL_MS = 1732370000123
+ARRIVAL_MS = 1732370400123
 
 
 def compiled(case: Case) -> Rule:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Protocol
 
 import re2
@@ -24,10 +23,12 @@ from bellwire.iot.sql.values import TEXT_CHARACTERS, UNDEFINED, Undefined, Value
 REPLACE_WORK = 64 * 1024 * 1024
 """Most characters times matches of one `regexp_replace`. Ours: each match may look at all the rest
 of the text, so that many in a long one cost their product."""
+EXPRESSION_BYTES = 1024 * 1024
+"""Memory of one compiled expression; a larger one is none. Ours: RE2 keeps the last 128."""
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
-_OPTIONS.max_mem = 4 * 1024 * 1024
+_OPTIONS.max_mem = EXPRESSION_BYTES
 
 _REFERENCE = re.compile(r"\\(.)|\$(\d+)|\$\{([A-Za-z][A-Za-z0-9]*)\}|([\\$])", re.ASCII | re.DOTALL)
 
@@ -55,7 +56,6 @@ class Expression(Protocol):
         """Return the first match from a place on."""
 
 
-@lru_cache(maxsize=256)
 def compile_expression(pattern: str) -> Expression:
     """Compile an expression; ValueError, which says why, where it is none."""
     try:
