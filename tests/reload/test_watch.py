@@ -104,6 +104,23 @@ def test_what_is_excluded_awakes_nobody(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_muted_file_awakes_nobody_alone(tmp_path: Path) -> None:
+    async def main() -> None:
+        watch = Watch(Scope((tmp_path,)))
+        async with aclosing(watch.changes()) as changes:
+            (tmp_path / "state.json").write_text("1")
+            await until(changes, "state.json")
+            watch.mute([tmp_path / "state.json"])
+            following = asyncio.create_task(names(changes))
+            (tmp_path / "state.json").write_text("22")
+            await asyncio.sleep(0.6)
+            assert not following.done()
+            (tmp_path / "a.py").write_text("1")
+            assert await following == {"state.json", "a.py"}
+
+    asyncio.run(main())
+
+
 def test_another_scope_holds_from_now_on_and_has_not_changed_itself(tmp_path: Path) -> None:
     async def main() -> None:
         inside, outside = tmp_path / "in", tmp_path / "out"

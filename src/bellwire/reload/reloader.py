@@ -91,6 +91,7 @@ class Reloader:
         heard = self._noise.hear(data, saved.before, time.monotonic())
         for path in sorted(heard.muted):
             self._tell(f"{path} changes by itself, time and again: it is not looked at any more")
+        self._watch.mute(heard.muted)
         self._pending |= (saved.changed - data) | heard.changed
         if not self._pending:
             return

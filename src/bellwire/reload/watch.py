@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Set
+from collections.abc import AsyncGenerator, Collection, Iterable, Set
 from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +40,11 @@ class Watch:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._before = take_snapshot(scope)
+        self._muted: set[Path] = set()
+
+    def mute(self, paths: Iterable[Path]) -> None:
+        """Look no more because of these files alone: they change all the time."""
+        self._muted.update(paths)
 
     def look_at(self, scope: Scope) -> None:
         """Watch another scope from now on: what is new in it has not changed. It reads the disk.
@@ -108,7 +113,9 @@ class Watch:
                     path in folders and change is not watchfiles.Change.modified
                     for change, path in paths
                 )
-                is_due = is_stale or any(self._scope.may_concern(path) for _, path in paths)
+                is_due = is_stale or any(
+                    self._scope.may_concern(path) and path not in self._muted for _, path in paths
+                )
                 if is_due or not has_looked or self._before.folders != folders:
                     has_looked = True
                     yield is_stale
