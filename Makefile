@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 DEVICES ?= 8
 
-.PHONY: run test check bench conformance differential lock clean
+.PHONY: run test check bench conformance differential sql-page fuzz lock clean
 
 run: $(VENV)/run.stamp ## the bundled application with simulated devices
 	@$(BIN)/bellwire run --simulate $(DEVICES)
@@ -31,6 +31,12 @@ conformance: $(VENV)/dev.stamp ## AWS's requirements one by one, and Autobahn: d
 
 differential: $(VENV)/dev.stamp ## the Python worker beside AWS's runtime client: docs/differential.md
 	@$(BIN)/python -m tests.differential
+
+sql-page: $(VENV)/dev.stamp ## every feature and function of IoT SQL with its cases: docs/iot-sql.md
+	@$(BIN)/python -m tests.sql_page
+
+fuzz: $(VENV)/dev.stamp ## a minute of broken statements through IoT SQL
+	@$(BIN)/python -m tests.fuzz_sql
 
 lock: $(VENV)/dev.stamp ## bring the lock files up to date with pyproject.toml
 	@$(PIP) install 'uv>=0.9'

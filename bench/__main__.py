@@ -19,6 +19,7 @@ from bench import (
     memory,
     messages,
     mock,
+    sql,
 )
 from bench.figures import collect
 
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[], dict[tuple[str, str], float]]] = {
     "connections_api": connections_api.run,
     "invocations": invocations.run,
     "memory": memory.run,
+    "sql": sql.run,
 }
 
 

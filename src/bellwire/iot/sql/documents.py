@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from decimal import Decimal
 from typing import NoReturn
 
@@ -18,8 +17,14 @@ import orjson
 from bellwire.iot.sql.values import CONTEXT, UNDEFINED, Value, to_json
 
 
-# Many digits in a row, or an exponent of three: beyond what a double is sure to keep.
-_LONG = re.compile(rb"[0-9][0-9.]{15}|[eE][+-]?[0-9]{3}")
+# Many digits in a row, or an exponent of three, are beyond what a double is sure to keep. To look
+# for them where all digits are alike is several times faster than a regular expression.
+_ALIKE = bytes(
+    ord("0") if chr(byte) in "0123456789." else ord("e") if chr(byte) in "eE" else 0
+    for byte in range(256)
+)
+_SIGNS = b"+-"
+_LONG, _LONG_EXPONENT = b"0" * 16, b"e000"
 _SURE_DIGITS = 15
 _INT_64_DIGITS = 18
 
@@ -40,7 +45,12 @@ def read_json(payload: bytes) -> Value:
     except orjson.JSONDecodeError as error:
         # The one complaint that is not about the text: a number that a double cannot hold.
         return _exact(payload) if "infinity" in str(error) else UNDEFINED
-    return document if _LONG.search(payload) is None else _exact(payload)
+    return _exact(payload) if _may_be_long(payload) else document
+
+
+def _may_be_long(payload: bytes) -> bool:
+    alike = payload.translate(_ALIKE, _SIGNS)
+    return _LONG in alike or _LONG_EXPONENT in alike
 
 
 def _exact(payload: bytes) -> Value:

@@ -277,6 +277,8 @@ class _Parser:
         if keyword == "CASE" and not self._follows(".", ",", "=", ")", "AS", "FROM", ""):
             self._next += 1
             return self._case(token)
+        if keyword in _NEVER_NAMES:
+            self._fail(f"an expression is missing before {keyword}", token)
         if self._follows("("):
             self._next += 2
             if keyword == "CAST":
@@ -287,8 +289,6 @@ class _Parser:
         if keyword in _CONSTANTS:
             self._next += 1
             return Literal(token.position, _CONSTANTS[keyword])
-        if keyword in _NEVER_NAMES:
-            self._fail(f"an expression is missing before {keyword}", token)
         self._next += 1
         return Name(token.position, token.text)
 

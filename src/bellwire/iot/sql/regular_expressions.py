@@ -11,7 +11,8 @@ https://github.com/google/re2/wiki/Syntax
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 import re2
@@ -21,7 +22,7 @@ from bellwire.iot.sql.values import TEXT_CHARACTERS, UNDEFINED, Undefined, Value
 
 
 REPLACE_WORK = 64 * 1024 * 1024
-"""Most characters times matches of one `regexp_replace`. Ours: each match may look at all the rest
+"""Most bytes times matches of one `regexp_replace`. Ours: each match may look at all the rest
 of the text, so that many in a long one cost their product."""
 EXPRESSION_BYTES = 1024 * 1024
 """Memory of one compiled expression; a larger one is none. Ours: RE2 keeps the last 128."""
@@ -34,9 +35,9 @@ _REFERENCE = re.compile(r"\\(.)|\$(\d+)|\$\{([A-Za-z][A-Za-z0-9]*)\}|([\\$])", r
 
 
 class Match(Protocol):
-    """A match, as `re` has it."""
+    """A match in UTF-8 bytes, as `re` has it."""
 
-    def group(self, group: int | str = 0, /) -> str | None:
+    def group(self, group: int = 0, /) -> bytes | None:
         """Return a group's text, None where it took no part."""
 
     def start(self) -> int:
@@ -47,15 +48,19 @@ class Match(Protocol):
 
 
 class Expression(Protocol):
-    """A compiled expression, as `re` has it."""
+    """A compiled expression, as `re` has it. Bytes go in: RE2 works on them."""
 
     groups: int
     groupindex: dict[str, int]
 
-    def search(self, text: str, pos: int = 0) -> Match | None:
-        """Return the first match from a place on."""
+    def search(self, text: bytes) -> Match | None:
+        """Return the first match."""
+
+    def finditer(self, text: bytes) -> Iterator[Match]:
+        """Yield every match, left to right."""
 
 
+@lru_cache(maxsize=128)
 def compile_expression(pattern: str) -> Expression:
     """Compile an expression; ValueError, which says why, where it is none."""
     try:
@@ -78,13 +83,17 @@ def check_expression(place: int, text: str) -> str | None:
     return None
 
 
-def _matches(text: str, expression: Expression) -> Value:
+def _matches(text: bytes, expression: Expression) -> Value:
     return expression.search(text) is not None
 
 
-def _substring(text: str, expression: Expression) -> Value:
+def _substring(text: bytes, expression: Expression) -> Value:
     match = expression.search(text)
-    return UNDEFINED if match is None else match.group()
+    return UNDEFINED if match is None else _decoded(match.group() or b"")
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode(errors="replace")  # \C of RE2 may cut a character in two
 
 
 def _of_text(operation: Callable[..., Value], count: int) -> Function:
@@ -98,45 +107,43 @@ def _of_text(operation: Callable[..., Value], count: int) -> Function:
             expression = compile_expression(str(texts[1]))
         except ValueError:
             return UNDEFINED
-        return operation(texts[0], expression, *texts[2:])
+        return operation(str(texts[0]).encode(), expression, *texts[2:])
 
     return Function(call, count, count, check=check_expression)
 
 
-def _replace(text: str, expression: Expression, replacement: str) -> Value:
+def _replace(text: bytes, expression: Expression, replacement: str) -> Value:
     try:
         template = _compile_replacement(replacement, expression)
     except ValueError:
         return UNDEFINED
-    parts: list[str] = []
-    length = position = copied = matches = 0
-    while position <= len(text) and (match := expression.search(text, position)) is not None:
-        matches += 1
-        made = "".join(part if isinstance(part, str) else part(match) for part in template)
+    parts: list[bytes] = []
+    length = copied = 0
+    for count, match in enumerate(expression.finditer(text), 1):
+        made = b"".join(part if isinstance(part, bytes) else part(match) for part in template)
         length += match.start() - copied + len(made)
-        if length > TEXT_CHARACTERS or matches * len(text) > REPLACE_WORK:
+        if length > TEXT_CHARACTERS or count * len(text) > REPLACE_WORK:
             return UNDEFINED
         parts += (text[copied : match.start()], made)
         copied = match.end()
-        position = copied + (match.start() == match.end())
-    return "".join([*parts, text[copied:]])
+    return _decoded(b"".join([*parts, text[copied:]]))
 
 
-Group = Callable[[Match], str]
+Group = Callable[[Match], bytes]
 
 
-def _compile_replacement(replacement: str, expression: Expression) -> Sequence[str | Group]:
+def _compile_replacement(replacement: str, expression: Expression) -> Sequence[bytes | Group]:
     """Return the texts and groups of a replacement as Java writes it: `$1`, `${name}`, `\\$`."""
-    template: list[str | Group] = []
+    template: list[bytes | Group] = []
     position = 0
     for match in _REFERENCE.finditer(replacement):
         escaped, digits, name, alone = match.groups()
-        template.append(replacement[position : match.start()])
+        template.append(replacement[position : match.start()].encode())
         position = match.end()
         if alone:
             raise ValueError("a $ or \\ stands alone")
         if escaped:
-            template.append(escaped)
+            template.append(escaped.encode())
         elif digits:
             # Java takes as many digits as there are groups for.
             number = digits[:1]
@@ -144,16 +151,16 @@ def _compile_replacement(replacement: str, expression: Expression) -> Sequence[s
                 if int(number + digit) > expression.groups:
                     break
                 number += digit
-            template += (_group(int(number), expression), digits[len(number) :])
+            template += (_group(int(number), expression), digits[len(number) :].encode())
         else:
             template.append(_group(expression.groupindex.get(name, -1), expression))
-    return [*template, replacement[position:]]
+    return [*template, replacement[position:].encode()]
 
 
 def _group(number: int, expression: Expression) -> Group:
     if not 0 <= number <= expression.groups:
         raise ValueError("there is no such group")
-    return lambda match: match.group(number) or ""
+    return lambda match: match.group(number) or b""
 
 
 EXPRESSION_FUNCTIONS: dict[str, Function] = {
