@@ -29,9 +29,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": FOUNDATION | MIDDLE | {"definition", "console"},
     "loading": FOUNDATION | {"definition", "gateway", "iot", "bus"},
     "rules": FOUNDATION | {"iot", "bus"},
+    "shadows": FOUNDATION | {"iot", "bus"},
     "node": FOUNDATION
     | MIDDLE
-    | {"definition", "console", "server", "simulation", "loading", "rules"},
+    | {"definition", "console", "server", "simulation", "loading", "rules", "shadows"},
     "reload": FOUNDATION | {"definition", "loading", "node"},
     "cli": FOUNDATION
     | MIDDLE

@@ -28,6 +28,7 @@ COUNTED = {
     "notify_list_parameters",
     "requests_burst",
     "shadow_depth",
+    "shadow_requests",
     "snapshot_devices",
 }
 """Limits whose unit is what they count."""

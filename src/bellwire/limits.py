@@ -130,6 +130,12 @@ class Limits:
     shadow_depth: int = 8
     """Objects and lists inside one another that desired and reported may hold
     [docs.aws.amazon.com/general/latest/gr/iot-core.html#device-shadow-limits]."""
+    shadow_requests: int = 1000
+    """Shadow requests being worked on at once; of more, HTTP calls are answered 429, messages of
+    QoS 0 dropped, and those of QoS 1 wait in the broker. Ours: AWS's ten are of one connection."""
+    shadows_bytes: int = 128 * 1024**2
+    """Disk for all shadows; once full, updates are answered 500. It is part of
+    `stored_events_bytes`, and reserved. Ours."""
 
     # Notifications
     notify_list_devices: int = 1000

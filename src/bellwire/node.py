@@ -65,6 +65,7 @@ from bellwire.server.outbound import HttpClient
 from bellwire.server.request import HttpServices
 from bellwire.server.status import status_document
 from bellwire.settings import NODE_FILE, Settings
+from bellwire.shadows import Shadows
 from bellwire.simulation import make_devices, simulate
 
 
@@ -115,6 +116,9 @@ class Node:
         self._loaded = loaded
         self._rules = Rules(
             self._bus, invoke=self._invoke, request_id=_request_id, limits=service.limits
+        )
+        self._shadows = Shadows(
+            self._bus, publish=self._publish, now_ms=_now_ms, limits=service.limits
         )
         self._tails = Tails(service.limits.log_tail_bytes)
         kept = service.limits.log_files_bytes
@@ -200,9 +204,11 @@ class Node:
         await _both(self._start_bus(), functions.start())
         await self._invocations.listen(self.service.functions, backlog.take)
         await self._rules.start(self._loaded.rules)
+        await self._shadows.start()
         await self._open_front_door(runtime, tls)
         self._tasks = [
-            asyncio.create_task(work) for work in (self._hub.watch(), backlog.keep_alive())
+            asyncio.create_task(work)
+            for work in (self._hub.watch(), backlog.keep_alive(), self._shadows.keep_alive())
         ]
         if self.settings.certificate is not None:
             renewing = serve_renewed(tls, *self.settings.certificate)
@@ -330,6 +336,7 @@ class Node:
             store=self._store_event,
             tails=self._tails,
             publish=self._publish,
+            shadows=self._shadows,
             devices=self._listeners.devices,
             is_ready=lambda: self._is_ready,
             pages=console.files(),
@@ -416,6 +423,7 @@ class Node:
             last_first.push_async_callback(self._http_client.close)
             last_first.push_async_callback(self._cancel, self._tasks)
             last_first.push_async_callback(self._rules.close)
+            last_first.push_async_callback(self._shadows.close)
             await self._end_work(grace_s)
 
     async def _end_work(self, grace_s: float) -> None:
@@ -428,7 +436,7 @@ class Node:
         try:
             async with asyncio.timeout(grace_s):
                 await self._hub.close()
-                stops = [self._rules.stop()]
+                stops = [self._rules.stop(), self._shadows.stop()]
                 if self._backlog is not None:
                     stops.append(self._backlog.stop())
                 await asyncio.gather(*stops)
@@ -499,8 +507,7 @@ class Node:
 
     async def _publish(self, topic: str, payload: bytes, qos: int) -> None:
         if self._publisher is None:
-            publisher = MqttPublisher(*self._mqtt, client_id=f"bellwire-{self.node_id}")
-            self._publisher = await publisher.__aenter__()
+            self._publisher = MqttPublisher(*self._mqtt, client_id=f"bellwire-{self.node_id}")
         await self._publisher.publish(topic, payload, qos=qos)
 
     async def _simulate(self) -> None:

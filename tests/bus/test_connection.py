@@ -454,7 +454,7 @@ def test_stale_consumers_are_found_among_many(
 
 # What a device may not do
 
-FORBIDDEN = ["bellwire/rule/x", "$JS/API/INFO", "$MQTT/msgs/a", "$SYS/x", "_INBOX/x"]
+FORBIDDEN = ["bellwire/rule/x", "$JS/API/INFO", "$KV/x/y", "$MQTT/msgs/a", "$SYS/x", "_INBOX/x"]
 
 
 @pytest.mark.parametrize("topic", FORBIDDEN)
@@ -496,7 +496,15 @@ def test_a_device_reads_nothing_of_what_is_the_nodes(
             inbox = make_inbox()
             await bus.listen([inbox.source("rule", "a")])
             await bus.open_dead_letters()
-            for topic_filter in ("#", "bellwire/#", "$MQTT/#", "$JS/#", "_INBOX/#", "$SYS/#"):
+            for topic_filter in (
+                "#",
+                "bellwire/#",
+                "$MQTT/#",
+                "$JS/#",
+                "$KV/#",
+                "_INBOX/#",
+                "$SYS/#",
+            ):
                 with suppress(aiomqtt.MqttError):
                     await spy.subscribe(topic_filter)
             await device.publish("a", b"secret", qos=1)  # the rule's copy goes to bellwire.rule…

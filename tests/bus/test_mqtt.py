@@ -43,6 +43,23 @@ def test_a_publish_arrives(
     assert caplog.records == []
 
 
+def test_a_publisher_connects_for_its_first_messages_once(start_broker: StartBroker) -> None:
+    async def main() -> None:
+        async with start_broker() as broker, broker.device() as device:
+            await device.subscribe("a", qos=1)
+            publisher = MqttPublisher("127.0.0.1", broker.settings.mqtt_port, client_id="one")
+            await asyncio.gather(*(publisher.publish("a", b"%d" % n, qos=1) for n in range(20)))
+            await publisher.__aexit__(None, None, None)
+            heard = set()
+            async with asyncio.timeout(5):
+                async for message in device.messages:
+                    heard.add(message.payload)
+                    if len(heard) == 20:
+                        break
+
+    asyncio.run(main())
+
+
 def test_a_publish_does_not_wait_for_the_one_before(start_broker: StartBroker) -> None:
     async def main() -> None:
         async with (

@@ -27,7 +27,7 @@ from websockets.frames import Frame, Opcode
 
 from bellwire.console import StaticFile
 from bellwire.definition.model import AccessKeys, Function
-from bellwire.errors import Place
+from bellwire.errors import Place, UpstreamError
 from bellwire.functions.backlog import BacklogStatistics
 from bellwire.functions.log_store import LogStatistics
 from bellwire.functions.statistics import FunctionStatistics
@@ -38,6 +38,7 @@ from bellwire.gateway.integration import LambdaProxy
 from bellwire.gateway.selection import compile_selection
 from bellwire.gateway.throttle import TokenBucket
 from bellwire.iot.delivery import DeliveryStatistics
+from bellwire.iot.shadow_request import ShadowError, ShadowName
 from bellwire.limits import Limits
 from bellwire.notify.listeners import ListenersStatistics
 from bellwire.server.certificates import LOOPBACK, development_context
@@ -176,6 +177,27 @@ class Published(NamedTuple):
     qos: int
 
 
+class ShadowCalls:
+    """Takes calls for shadows; answers with what it was told to, or raises it."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self.answer: bytes | ShadowError | UpstreamError = b"{}"
+        self.page: tuple[tuple[str, ...], str | None] = ((), None)
+
+    async def serve(self, name: ShadowName, operation: str, payload: bytes) -> bytes:
+        self.calls.append((name, operation, payload))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def names(
+        self, thing: str, *, count: int, after: str | None = None
+    ) -> tuple[tuple[str, ...], str | None]:
+        self.calls.append((thing, count, after))
+        return self.page
+
+
 class FrontDoorServer:
     """A running front door, and what it told the parts around it."""
 
@@ -190,6 +212,7 @@ class FrontDoorServer:
         self._tls = tls
         self.published: list[Published] = []
         self.publish_error: Exception | None = None
+        self.shadows = ShadowCalls()
         self.stored: list[tuple[str, bytes, str]] = []
         self.store_error: Exception | None = None
         self.tails = Tails(limits.log_tail_bytes)
@@ -234,6 +257,7 @@ class FrontDoorServer:
                 store=self._store,
                 tails=self.tails,
                 publish=self._publish,
+                shadows=self.shadows,
                 devices=lambda: [{"device_id": "pump-1", "value": {"rpm": 1450}}],
                 is_ready=lambda: self.is_ready,
                 pages={

@@ -52,7 +52,7 @@ _NO_ROOM = 10047
 [github.com/nats-io/nats-server/blob/main/server/errors.json]."""
 _CONNECT_POLL_S = 0.02
 _RECONNECT_S = 0.2
-_PLAIN_PENDING = 65_536
+PLAIN_PENDING = 65_536
 """QoS 0 messages that may wait for their turn: many more than one read of the socket brings. What
 a rule cannot take it drops itself."""
 
@@ -362,7 +362,7 @@ class Bus:
             subject_of(source.topic_filter),
             queue=f"bellwire.{self._durable(source.rule)}",
             cb=take,
-            pending_msgs_limit=_PLAIN_PENDING,
+            pending_msgs_limit=PLAIN_PENDING,
         )
 
     def _durable_event(self, message: Msg) -> Event | None:

@@ -36,9 +36,10 @@ HEADER_ROOM = 16 * 1024
 _RESTART_DELAYS_S = (0.1, 0.5, 2.0, 5.0)
 NODE_USER = "bellwire"
 """The user of the NATS port that may do everything; its password is in the settings."""
-# Subjects that devices may neither publish to nor read: JetStream's API, the store behind QoS 1,
-# and the node's own. `$MQTT.sub` and `$MQTT.deliver` stay: nats-server uses them for the devices.
-_DENIED = ("$JS.>", "$SYS.>", "$MQTT.msgs.>", "$MQTT.JSA.>", "bellwire.>", "_INBOX.>")
+# Subjects that devices may neither publish to nor read: JetStream's API, its key-value stores,
+# the store behind QoS 1, and the node's own. `$MQTT.sub` and `$MQTT.deliver` stay: nats-server uses
+# them for the devices.
+_DENIED = ("$JS.>", "$KV.>", "$SYS.>", "$MQTT.msgs.>", "$MQTT.JSA.>", "bellwire.>", "_INBOX.>")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ _AT_ONCE = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class MqttPublisher:
-    """One MQTT connection that publishes; an async context manager.
+    """One MQTT connection that publishes; an async context manager, which connects at once.
+
+    Used without, it connects for its first message.
 
     Raises BusError where the broker cannot be reached or does not acknowledge.
     """

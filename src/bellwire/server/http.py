@@ -30,6 +30,7 @@ from bellwire.gateway.api import Account
 from bellwire.gateway.signature import SignedRequest, verify_signature
 from bellwire.server.invoke import add_invoke
 from bellwire.server.request import SERVICES, HttpServices, read_body
+from bellwire.server.shadows import add_shadows
 
 
 log = logging.getLogger("bellwire.http")
@@ -50,6 +51,7 @@ def _make_application(services: HttpServices) -> web.Application:
     add("*", "/{stage}/@connections/{connection_id}", _connections)
     add_invoke(application.router)
     add("POST", "/topics/{topic:.+}", _publish)
+    add_shadows(application.router)
     add("GET", "/console/devices", _devices)
     add("GET", "/console/{file}", _page)
     add("GET", "/", _page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiohttp import web
 
@@ -14,6 +15,7 @@ from bellwire.errors import CallerError, PayloadTooLargeError
 from bellwire.functions.backlog import InvocationResult
 from bellwire.functions.tail import Tails
 from bellwire.gateway.ids import IdSource
+from bellwire.iot.shadow_request import ShadowName
 from bellwire.server.hub import Hub
 
 
@@ -26,6 +28,18 @@ StoreEvent = Callable[[str, bytes, str], Awaitable[None]]
 """Keeps an asynchronous event: the function's key, JSON, the request id. Raises UpstreamError."""
 Devices = Callable[[], list[dict[str, object]]]
 """Tells the devices known so far, with their last values."""
+
+
+class ShadowService(Protocol):
+    """What serves device shadows; raises ShadowError and UpstreamError."""
+
+    async def serve(self, name: ShadowName, operation: str, payload: bytes) -> bytes:
+        """Return the answer to a get, update or delete."""
+
+    async def names(
+        self, thing: str, *, count: int, after: str | None = None
+    ) -> tuple[tuple[str, ...], str | None]:
+        """Return names of a thing's named shadows, and the last where there are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,7 @@ class HttpServices:
     store: StoreEvent
     tails: Tails
     publish: Publish
+    shadows: ShadowService
     devices: Devices
     is_ready: Callable[[], bool]
     pages: Mapping[str, StaticFile]
