@@ -19,6 +19,10 @@ from bellwire.functions.output import Lines
 CONSOLE = Path(bellwire.functions.__file__).parent / "node" / "console.mjs"
 ID = "6f747c00-191b-4aae-a82a-d4b28f3d1a1b"
 JSON = {"AWS_LAMBDA_LOG_FORMAT": "JSON"}
+PROBLEM = (
+    "callback called with Error argument, but there was a problem while retrieving one or more of "
+    "its message, name, and stack"
+)
 
 
 def written(source: str, environment: dict[str, str] | None = None) -> list[str]:
@@ -114,9 +118,10 @@ def test_of_several_values_the_first_error_is_told() -> None:
     [
         ("new RangeError('no')", "RangeError", "no"),
         ("'a text'", "Error", "a text"),
-        ("Symbol('s')", "Error", "Symbol(s)"),
-        ("Object.create(null)", "Error", "[Object: null prototype] {}"),
-        ("undefined", "Error", "undefined"),
+        ("undefined", "Error", ""),
+        ("Symbol('s')", "symbol", "Symbol(s)"),
+        ("Object.create(null)", "handled", PROBLEM),
+        ("Object.defineProperty(new Error(), 'stack', { get() { throw 1 } })", "handled", PROBLEM),
     ],
 )
 def test_what_ended_an_invocation_is_told_in_json(

@@ -3,7 +3,7 @@
 
 import { format } from "node:util";
 
-import { formatError, listError } from "./errors.mjs";
+import { describe, formatError, listError } from "./errors.mjs";
 
 const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 const METHODS = {
@@ -45,18 +45,13 @@ export function logError(what, error) {
     return;
   }
   if (isJson) {
-    log("ERROR", [error instanceof Error ? error : new Error(textOf(error))]);
+    try {
+      log("ERROR", [error instanceof Error ? error : new Error(error)]);
+    } catch {
+      log("ERROR", [describe(error)]); // a symbol, say, or an error with a getter that throws
+    }
   } else {
     writeText("ERROR", `${what} ${formatError(error)}`);
-  }
-}
-
-// Anything may be thrown: also a symbol, or an object that is no text.
-function textOf(value) {
-  try {
-    return String(value);
-  } catch {
-    return format(value);
   }
 }
 
