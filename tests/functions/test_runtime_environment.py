@@ -144,6 +144,15 @@ def test_what_handlers_return(harness: Harness, run: Run, node: str) -> None:
         ),
         ({"src/lib/h.js": "module.exports = {f: async () => __filename.slice(-4)}"}, "src/lib/h.f"),
         ({"a/h.js/index.js": "exports.f = async () => 'h.js'.slice(-4)"}, "./a/h.js/index.f"),
+        ({"a/b/index.js": "exports.f = async () => __filename.slice(-4)"}, "a/b.f"),
+        (
+            {
+                "a/package.json": '{"main": "m.js"}',
+                "a/m.js": "exports.f = async () => __filename.slice(-4)",
+            },
+            "a.f",
+        ),
+        ({"node_modules/a/index.js": "exports.f = async () => __filename.slice(-4)"}, "a.f"),
     ],
 )
 def test_commonjs_and_modules(

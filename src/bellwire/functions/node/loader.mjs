@@ -44,13 +44,15 @@ function split(handler) {
 
 async function loadModule(folder, name) {
   try {
-    const file = findFile(path.resolve(folder, name));
+    const base = path.resolve(folder, name);
+    const file = findFile(base);
     if (file !== undefined && isModule(file)) {
       return await import(pathToFileURL(file).href);
     }
-    // What is no file may be a folder or a package: Node.js knows.
+    // What is no file may be a folder, as with index.js, or a package: Node.js knows.
     const require = createRequire(path.join(folder, "/"));
-    return require(file ?? require.resolve(name, { paths: [folder] }));
+    const found = file ?? (fs.existsSync(base) ? base : undefined);
+    return require(found ?? require.resolve(name, { paths: [folder] }));
   } catch (error) {
     if (error instanceof SyntaxError) {
       throw new UserCodeSyntaxError(error, { cause: error });
