@@ -71,6 +71,12 @@ def test_missing_packages_are_told_with_a_remedy(load: Load, head: str, folder: 
     )
 
 
+def test_a_file_of_windows_begins_with_a_mark(load: Load, head: str) -> None:
+    Path("requirements.txt").write_bytes(b"\xef\xbb\xbfno-such-package\r\n")
+    (finding,) = load(head + FUNCTION).findings
+    assert finding.message.startswith("`no-such-package` of requirements.txt is not installed for")
+
+
 def test_only_some_are_named(load: Load, head: str) -> None:
     Path("requirements.txt").write_text("\n".join(f"missing-{number}" for number in range(9)))
     (finding,) = load(head + FUNCTION).findings

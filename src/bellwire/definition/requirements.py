@@ -78,8 +78,8 @@ def report_missing(directory: Path, functions: Iterable[Function], findings: Fin
         return
     more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
     findings.notice(
-        f"{listed(missing[:_MOST_NAMED])}{more} of {FILE_NAME} are not installed for "
-        f"{sys.executable}, which runs the functions here",
+        f"{listed(missing[:_MOST_NAMED])}{more} of {FILE_NAME} {'are' if missing[1:] else 'is'} "
+        f"not installed for {sys.executable}, which runs the functions here",
         Place(str(file), 1, 1),
         f"run `python3 -m venv .venv && .venv/bin/pip install -r {FILE_NAME}` in {directory}: "
         "Bellwire uses the service's .venv",
@@ -92,7 +92,7 @@ def _names(file: Path) -> Iterator[str]:
     [pip.pypa.io/en/stable/reference/requirements-file-format/]
     """
     try:
-        with file.open(errors="replace") as lines:
+        with file.open(encoding="utf-8-sig", errors="replace") as lines:
             text = lines.read(DEFINITION_BYTES)
     except OSError:
         return
