@@ -104,9 +104,13 @@ class PlatformLog:
     def init(self, report: InitReport, now_ms: int) -> tuple[str, ...]:
         """Say what the start of an environment took: in Text where it failed or was provisioned."""
         level = _init_level(report)
-        if self.is_json:
-            return (_init_json(report, now_ms),) if level >= self._level else ()
-        return (_init_text(report),) if level > _LEVELS["DEBUG"] else ()
+        if not self.is_json:
+            return (_init_text(report),) if level > _LEVELS["DEBUG"] else ()
+        if level < self._level:
+            return ()
+        if report.status == "success" and self._level > _LEVELS["DEBUG"]:
+            return (_init_json(report, now_ms),)
+        return (_init_done_json(report, now_ms), _init_json(report, now_ms))
 
     def start(self, request_id: str, trace_id: str | None, now_ms: int) -> tuple[str, ...]:
         """Say that an invocation starts."""
@@ -235,13 +239,20 @@ def _done_json(report: Report, now_ms: int) -> str:
     return _event(now_ms, "runtimeDone", record)
 
 
+def _init_done_json(report: InitReport, now_ms: int) -> str:
+    return _event(now_ms, "initRuntimeDone", _init_record(report))
+
+
 def _init_json(report: InitReport, now_ms: int) -> str:
-    record = (
+    metrics = f',"metrics":{{"durationMs":{_milliseconds(report.duration_s)}}}'
+    return _event(now_ms, "initReport", _init_record(report) + metrics)
+
+
+def _init_record(report: InitReport) -> str:
+    return (
         f'"initializationType":"{report.initialization_type}","phase":"{report.phase}"'
-        f"{_status_json(report.status, report.error_type)},"
-        f'"metrics":{{"durationMs":{_milliseconds(report.duration_s)}}}'
+        f"{_status_json(report.status, report.error_type)}"
     )
-    return _event(now_ms, "initReport", record)
 
 
 def _init_level(report: InitReport) -> int:
