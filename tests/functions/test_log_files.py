@@ -210,11 +210,12 @@ def test_a_full_disk_spoils_no_later_line(
 def test_a_folder_that_was_removed_is_made_anew(
     folder: Path, writer: LogWriter, reader: LogReader
 ) -> None:
+    writer.name_functions({"f": "demo-dev-f"})
     writer.write(line(1))
-    segment(folder, 1).unlink()
-    folder.rmdir()
+    shutil.rmtree(folder)
     writer.write(line(2))
     assert numbers(reader) == [2]
+    assert reader.names() == {"f": "demo-dev-f"}
 
 
 def test_the_names_of_functions_are_kept(

@@ -103,6 +103,7 @@ class LogWriter:
     def __init__(self, folder: Path, size_bytes: int) -> None:
         self._folder = folder
         self._size_bytes = size_bytes
+        self._names: dict[str, str] = {}
         self._number = 0
         self._fd: int | None = None
         self._written = 0
@@ -110,10 +111,14 @@ class LogWriter:
 
     def name_functions(self, names: Mapping[str, str]) -> None:
         """Keep the deployed names of functions, by key."""
+        self._names = dict(names)
         self._make_folder()
+        self._write_names()
+
+    def _write_names(self) -> None:
         path = self._folder / f".{_NAMES}"
         with os.fdopen(_create(path, os.O_TRUNC), "w") as file:
-            json.dump(dict(names), file)
+            json.dump(self._names, file)
         path.replace(self._folder / _NAMES)
 
     def write(self, lines: bytes | bytearray) -> None:
@@ -149,6 +154,8 @@ class LogWriter:
 
     def _open(self, number: int) -> int:
         self._make_folder()
+        if self._names and not (self._folder / _NAMES).exists():  # the folder was removed
+            self._write_names()
         self._remove_old(number)
         fd = _create(segment(self._folder, number), os.O_APPEND)
         self._number = number
