@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bellwire.functions.log_files import LogReader, Record, decode
-from bellwire.functions.log_store import BATCH_S, LogStore
+from bellwire.functions.log_store import LogStore
 
 
 TRACE = "1-62e900b2-710d76f009d6e7785905449a"
@@ -100,9 +100,12 @@ def test_a_disk_that_takes_nothing_is_told_once_and_what_was_lost_later(
     async def main() -> None:
         store = LogStore(in_the_way, MEGABYTE)
         store.open({"f": "demo-dev-f"})
-        for _ in range(3):
+        deadline = time.monotonic() + 20
+        for number in range(3):
             store.add("f", None, None, "stdout", "lost")
-            await asyncio.sleep(1.5 * BATCH_S)
+            while store.statistics().lost == number:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.02)
         assert [record.levelno for record in caplog.records] == [logging.WARNING]
         assert "are not kept" in caplog.text
         in_the_way.unlink()
