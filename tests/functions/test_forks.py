@@ -159,3 +159,27 @@ def test_what_else_the_server_started_is_none_of_its_workers(tmp_path: Path) -> 
         await server.stop()
 
     asyncio.run(main())
+
+
+def test_servers_that_nobody_uses_any_more_end(tmp_path: Path) -> None:
+    python, path = Path(sys.executable), {"PATH": os.environ["PATH"]}
+
+    async def main() -> None:
+        servers = ForkServers(tmp_path)
+        used, ends = await fork(servers.of(python, path))
+        for number in range(3):
+            child, other_ends = await fork(servers.of(python, {**path, "PYTHONX": str(number)}))
+            close(other_ends)
+            assert await wait_exit(child, 5.0) == 0
+        last = servers.of(python, {**path, "PYTHONX": "2"})
+        assert last.is_idle
+        assert used.poll() is None
+        assert servers.of(python, path) is not last
+        assert len(servers._servers) == 2
+        child, other_ends = await fork(servers.of(python, {**path, "PYTHONX": "0"}))
+        for each in (ends, other_ends):
+            close(each)
+        await servers.stop()
+        assert not last.is_idle
+
+    asyncio.run(main())

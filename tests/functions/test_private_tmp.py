@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bellwire.errors import StartError
+
 
 if TYPE_CHECKING:
     from tests.functions.conftest import Harness
@@ -157,3 +159,16 @@ def test_what_is_needed_is_not_hidden(
         check=True,
     )
     assert done.stdout == f"{elsewhere}\n"
+
+
+def test_no_place_for_folders_is_told(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "tmp").write_text("")
+
+    async def main() -> None:
+        with pytest.raises(
+            StartError, match=r"no folders for the /tmp of functions: .*File exists"
+        ):
+            async with harness.running(harness.function(), temporary=tmp_path / "tmp"):
+                pass
+
+    asyncio.run(main())

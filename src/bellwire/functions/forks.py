@@ -84,6 +84,12 @@ class ForkServer:
             await self._end()  # its workers end with it; the next one may answer
             raise OSError(f"{self._command[0]} does not answer") from None
 
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether it runs, without a worker or somebody who asks for one."""
+        line = self._line
+        return line is not None and not (line.is_lost or line.has_workers or self._turn.locked())
+
     async def stop(self) -> None:
         """End the process, and with it all workers that are left."""
         if self._line is not None:
@@ -135,6 +141,11 @@ class _Line(asyncio.Protocol):
         self._transport: asyncio.BaseTransport | None = None
         self._rest = b""
         self.is_lost = False
+
+    @property
+    def has_workers(self) -> bool:
+        """Tell whether a worker lives."""
+        return bool(self._children)
 
     async def ask(self, descriptors: Sequence[int]) -> ForkedChild:
         """Return a worker with these descriptors; raises OSError."""
@@ -197,19 +208,32 @@ class ForkServers:
         """Start them in this folder, that of the service."""
         self._directory = directory
         self._servers: dict[tuple[Path, frozenset[tuple[str, str]]], ForkServer] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     def of(self, python: Path, variables: Mapping[str, str]) -> ForkServer:
-        """Return the fork server for a function that this Python runs with these variables."""
+        """Return the fork server for a function that this Python runs with these variables.
+
+        Where that is a new one, those end that nobody uses any more. Ask it for a worker at once.
+        """
         started_with = {name: value for name, value in variables.items() if _is_read(name)}
         key = (python, frozenset(started_with.items()))
         server = self._servers.get(key)
         if server is None:
+            self._end_idle()
             server = self._servers[key] = ForkServer(python, started_with, self._directory)
         return server
 
     async def stop(self) -> None:
         """End all of them."""
-        await asyncio.gather(*(server.stop() for server in self._servers.values()))
+        stops = (server.stop() for server in self._servers.values())
+        await asyncio.gather(*stops, *self._ending)
+
+    def _end_idle(self) -> None:
+        for key, server in tuple(self._servers.items()):
+            if server.is_idle:
+                task = asyncio.get_running_loop().create_task(self._servers.pop(key).stop())
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
 
 
 def _is_read(name: str) -> bool:

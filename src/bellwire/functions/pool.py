@@ -118,7 +118,7 @@ class Functions:
         """Start the environments of each function that are kept; return when the first is ready.
 
         What fails is logged: a further environment is tried at the next invocation. Raises
-        StartError where the Node.js of this machine does not run.
+        StartError where what runs functions does not run, or their `/tmp` cannot be made.
         """
         if self._runtime.temporary is not None:
             await make_place(self._runtime.temporary)

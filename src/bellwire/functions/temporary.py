@@ -8,13 +8,24 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
+from bellwire.errors import StartError
+
 
 _NAME_CHARACTERS = 64
 
 
 async def make_place(place: Path) -> None:
-    """Make the folder that they are in, without what a killed node left; raises OSError."""
-    await asyncio.to_thread(_renew, place)
+    """Make the folder that they are in, without what a killed node left.
+
+    Raises StartError.
+    """
+    try:
+        await asyncio.to_thread(_renew, place)
+    except OSError as error:
+        raise StartError(
+            f"there can be no folders for the /tmp of functions: {error}",
+            hint=f"see that {place.parent} is a folder which may be written",
+        ) from None
 
 
 def make_folder(place: Path, function: str) -> str:
