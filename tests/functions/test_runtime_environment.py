@@ -834,3 +834,48 @@ def test_an_executable_asks_for_its_events(harness: Harness, run: Run) -> None:
         ]
 
     run(main())
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="no pidfd here")
+@pytest.mark.parametrize("way", ["retired", "killed", "timeout"])
+def test_a_runtime_may_close_all_descriptors_that_it_does_not_know(
+    harness: Harness, run: Run, way: str
+) -> None:
+    harness.write(
+        f"""\
+        #!{sys.executable}
+        import os, signal, time
+        from urllib.request import Request, urlopen
+
+        os.closerange(3, 1000)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        address = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"]
+        invocation = address + "/2018-06-01/runtime/invocation/"
+        while True:
+            with urlopen(invocation + "next") as answer:
+                request_id = answer.headers["Lambda-Runtime-Aws-Request-Id"]
+                event = answer.read()
+            time.sleep(float(event))
+            urlopen(Request(invocation + request_id + "/response", data=event)).close()
+        """,
+        "bootstrap",
+    )
+    (harness.folder / "bootstrap").chmod(0o755)
+
+    async def main() -> None:
+        function = harness.function(runtime="provided.al2023", timeout_s=1.5)
+        async with harness.running(function) as pools:
+            for _ in range(2):
+                assert await harness.value(pools, event=0.5) == 0.5
+            assert pools.statistics()["f"].crashes == 0
+            if way == "killed":
+                call = asyncio.ensure_future(harness.call(pools, event=5))
+                await asyncio.sleep(0.1)
+                for pid in harness.workers():
+                    os.kill(pid, signal.SIGKILL)
+                assert json.loads((await call).payload)["errorType"] == "Runtime.ExitError"
+            if way == "timeout":
+                assert (await harness.call(pools, event=5)).timed_out
+        assert harness.processes() == []
+
+    run(main())

@@ -84,7 +84,15 @@ class RuntimeKind:
 class RuntimeEnvironment(Environment):
     """The node's side of one runtime, behind its Runtime API."""
 
-    __slots__ = ("_api", "_function_arn", "_listening", "_pid_fd", "_turn", "_waiting")
+    __slots__ = (
+        "_api",
+        "_function_arn",
+        "_has_closed",
+        "_listening",
+        "_pid_fd",
+        "_turn",
+        "_waiting",
+    )
 
     def __init__(
         self,
@@ -100,6 +108,8 @@ class RuntimeEnvironment(Environment):
         self._function_arn = arn
         self._api = RuntimeApi(self, body_bytes=settings.response_bytes)
         self._pid_fd: int | None = None
+        self._has_closed = False
+        """Whether the process lives on without its socket."""
         self._turn: Turn | None = None
         """An invocation that the runtime has not fetched yet."""
         self._waiting: asyncio.Future[Turn] | None = None
@@ -115,6 +125,14 @@ class RuntimeEnvironment(Environment):
         super().retire()
         if not self.ended.done():
             self._signal(signal.SIGTERM)
+        self._loop.call_soon(self._see_closed)  # as a transport does it
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """See the end of the process, or that it closed a socket of which it knows nothing."""
+        if self._pid_fd is None or self.is_retiring or self.state is State.GONE:
+            super().connection_lost(error)
+        else:
+            self._has_closed = True
 
     # What the runtime asks
 
@@ -207,7 +225,17 @@ class RuntimeEnvironment(Environment):
 
     def _process_ended(self) -> None:
         self._forget_process()
+        self._see_closed()
         self._look()
+
+    def _see_closed(self) -> None:
+        if self._has_closed:
+            self._has_closed = False
+            super().connection_lost(None)
+
+    def _end(self) -> None:
+        super()._end()
+        self._loop.call_soon(self._see_closed)
 
     def _forget_process(self) -> None:
         if self._pid_fd is not None:
