@@ -98,6 +98,9 @@ def test_an_upstream_error_says_if_a_retry_may_help() -> None:
         ("SELECT", 6, 1, "SELECT\n      ^"),
         ("a b\nc", 2, 99, "a b\n  ^"),
         ("", 0, 1, "\n^"),
+        ("\ta b", 3, 1, "\ta b\n\t  ^"),
+        ("a " * 200 + "b", 400, 1, f"…{'a ' * 40}b…\n{' ' * 81}^"),
+        ("b " + "a " * 200, 0, 1, f"…b {'a ' * 79}…\n ^"),
     ],
 )
 def test_a_sql_error_underlines_what_is_wrong(

@@ -35,6 +35,9 @@ class BellwireError(Exception):
         self.hint = hint
 
 
+_EXCERPT_CHARACTERS = 160
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A position in a file; `line` and `column` count from 1."""
@@ -76,7 +79,7 @@ class SqlSyntaxError(DefinitionError):
     """An IoT SQL statement that AWS would refuse with SqlParseException.
 
     `position` is the 0-based offset in `sql`, `length` the number of characters at fault.
-    `excerpt()` shows the line of the statement with the fault underlined.
+    `excerpt()` shows the line of the statement with the fault underlined, cut where it is long.
     """
 
     def __init__(
@@ -110,8 +113,14 @@ class SqlSyntaxError(DefinitionError):
         start = self.sql.rfind("\n", 0, self.position) + 1
         end = self.sql.find("\n", self.position)
         line = self.sql[start : end if end >= 0 else len(self.sql)]
-        carets = "^" * max(1, min(self.length, len(line) - (self.position - start)))
-        return f"{line}\n{' ' * (self.position - start)}{carets}"
+        offset = self.position - start
+        if len(line) > _EXCERPT_CHARACTERS:
+            cut = max(0, offset - _EXCERPT_CHARACTERS // 2)
+            line = f"…{line[cut : cut + _EXCERPT_CHARACTERS]}…"
+            offset += 1 - cut
+        carets = "^" * max(1, min(self.length, len(line) - offset))
+        blank = "".join("\t" if character == "\t" else " " for character in line[:offset])
+        return f"{line}\n{blank.ljust(offset)}{carets}"
 
 
 class CallerError(BellwireError):

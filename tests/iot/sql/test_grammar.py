@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
@@ -153,6 +153,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
+@settings(deadline=None)  # lark's Earley parser takes its time
 @given(st.lists(WORDS, max_size=12).map(" ".join))
 @example("a AS FROM")
 def test_both_agree_on_rows_of_words(text: str) -> None:
@@ -161,6 +162,7 @@ def test_both_agree_on_rows_of_words(text: str) -> None:
         assert grammar_takes(sql) is parser_takes(sql), sql
 
 
+@settings(deadline=None)
 @given(EXPRESSIONS)
 def test_both_agree_on_expressions(text: str) -> None:
     sql = f"SELECT {text} AS x FROM 't'"

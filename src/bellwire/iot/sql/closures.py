@@ -32,6 +32,28 @@ def variable(name: str) -> Evaluate:
     return lambda scope: scope.variables.get(name, UNDEFINED)
 
 
+def charged(path: Evaluate) -> Evaluate:
+    """Read what is not of the element, for each element: large values cost the budget.
+
+    An element is looked at once, and all together are the message; @a = @b for each of them is not.
+    """
+
+    def evaluate(scope: Scope) -> Value:
+        value = path(scope)
+        is_large = isinstance(value, dict | list) or (
+            isinstance(value, str) and len(value) > _CHARGED
+        )
+        if is_large and not scope.budget.take(1 + len(scope.message.payload) // _CHARGED):
+            return UNDEFINED
+        return value
+
+    return evaluate
+
+
+_CHARGED = 256
+"""Bytes of a message that cost as much as one element."""
+
+
 def name(name: str, settle: Settle) -> Evaluate:
     """Read a member of the root."""
 

@@ -126,7 +126,7 @@ class Compiler:
         self._version = version
         self._answered = external
         self._variables = set(variables)
-        self._aliases: list[str] = []
+        self._queries: list[str | None] = []  # those around what is compiled, by their AS
         self._settle = settle_of(version)
         self._casts = casts(version)
         self._operators: Mapping[str, Callable[[Value, Value], Value]] = {
@@ -155,12 +155,9 @@ class Compiler:
                 return closures.constant(value)
             case Literal(value=int() | Decimal() as value):
                 return closures.constant(self._settle(value))
-            case Name(name=name):
-                return self._name(name)
-            case Member(of=of, name=name):
-                return closures.member(self.compile(of), name, self._settle)
-            case Index(of=of, index=index):
-                return self._call(FUNCTIONS["get"].call, (of, index))
+            case Name() | Member() | Index() | Variable():
+                path = self._path(node)
+                return closures.charged(path) if self._is_from_outside(node) else path
             case Star():
                 return closures.root
             case Unary(operator="NOT", operand=operand):
@@ -194,8 +191,6 @@ class Compiler:
                 return self._query(node)
             case Exists(query=query):
                 return closures.exists(self._query(query))
-            case Variable():
-                return self._variable(node)
             case _:
                 raise AssertionError(f"no such node: {node}")
 
@@ -240,10 +235,29 @@ class Compiler:
             )
         return name
 
-    def _name(self, name: str) -> Evaluate:
-        if name in self._aliases:
-            return closures.variable(f".{name}")
-        return closures.name(name, self._settle)
+    def _path(self, node: Node) -> Evaluate:
+        match node:
+            case Name(name=name) if name in self._queries:
+                return closures.variable(f".{name}")
+            case Name(name=name):
+                return closures.name(name, self._settle)
+            case Variable():
+                return self._variable(node)
+            case Member(of=of, name=name):
+                return closures.member(self._path(of), name, self._settle)
+            case Index(of=of, index=index):
+                get = closures.call(FUNCTIONS["get"].call, (self._path(of), self.compile(index)))
+                return closures.settled(get, self._settle)
+            case _:
+                return self.compile(node)
+
+    def _is_from_outside(self, node: Node) -> bool:
+        """Tell whether a nested query reads this for each element, though it is not part of it."""
+        while isinstance(node, Member | Index):
+            node = node.of
+        if isinstance(node, Variable):
+            return bool(self._queries)
+        return isinstance(node, Name) and node.name in self._queries[:-1]
 
     def _variable(self, node: Variable) -> Evaluate:
         if node.name not in self._variables:
@@ -369,17 +383,11 @@ class Compiler:
     def _query(self, query: Query) -> Evaluate:
         self.newer["nested queries"] = None
         source = self.compile(query.source)
-        if query.alias is None:
-            return self._query_over(query, source, None)
-        self._aliases.append(query.alias)
-        made = self._query_over(query, source, f".{query.alias}")
-        self._aliases.pop()
-        return made
-
-    def _query_over(self, query: Query, source: Evaluate, alias: str | None) -> Evaluate:
+        self._queries.append(query.alias)
         select = self.selection(query.selection, is_outer=False)
         where = None if query.where is None else self.compile(query.where)
-        return closures.query(source, select, where, alias)
+        self._queries.pop()
+        return closures.query(source, select, where, query.alias and f".{query.alias}")
 
 
 _COMPARISONS: Mapping[str, Callable[[Value, Value], Value]] = {

@@ -26,6 +26,8 @@ REPLACE_WORK = 64 * 1024 * 1024
 of the text, so that many in a long one cost their product."""
 EXPRESSION_BYTES = 1024 * 1024
 """Memory of one compiled expression; a larger one is none. Ours: RE2 keeps the last 128."""
+EXPRESSION_CHARACTERS = 1000
+"""Longest expression. Ours: to compile one of 100 000 takes seconds."""
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
@@ -63,6 +65,8 @@ class Expression(Protocol):
 @lru_cache(maxsize=128)
 def compile_expression(pattern: str) -> Expression:
     """Compile an expression; ValueError, which says why, where it is none."""
+    if len(pattern) > EXPRESSION_CHARACTERS:
+        raise ValueError(f"it has more than {EXPRESSION_CHARACTERS} characters")
     try:
         expression: Expression = re2.compile(pattern, _OPTIONS)
     except re2.error as error:

@@ -174,6 +174,10 @@ def contains(item: Value, items: Value) -> bool | Undefined:
     """`item IN items`."""
     if item is UNDEFINED or not isinstance(items, list):
         return UNDEFINED
+    if type(item) is str:
+        return item in items
+    if type(item) is int and item not in items:
+        return False  # Python knows no more of equality but that 1 is True
     return any(same(item, each) for each in items)
 
 
