@@ -72,7 +72,9 @@ def test_versions_differ() -> None:
 
 def test_services_are_answered_by_the_caller() -> None:
     statement = "SELECT get_thing_shadow('t', 'role').on AS r FROM 't'"
-    assert sql(statement).code == 2
+    refused = sql(statement)
+    assert (refused.code, refused.stdout) == (2, "")
+    assert refused.stderr.splitlines()[-1] == "hint: say what it gives: --answer NAME=JSON"
     ran = sql(statement, "--answer", 'get_thing_shadow={"on":true}')
     assert ran == Ran(0, '{"r":true}\n', "")
     assert sql(statement, "--answer", "get_thing_shadow=x").code == 2

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from bellwire.definition.variables import ACCOUNT_ID
+from bellwire.errors import UnsupportedFeatureError
 from bellwire.iot.sql.arithmetic import NEWEST, OLDEST
 from bellwire.iot.sql.compiler import VERSIONS
 from bellwire.iot.sql.explanation import Part
@@ -41,7 +42,7 @@ def sql(
     if sql_version not in VERSIONS:
         raise typer.BadParameter(f"--sql-version is one of {', '.join(VERSIONS)}")
     answers = dict(_answer(text) for text in answer or ())
-    trial = Trial(statement, sql_version, answers)
+    trial = _trial(statement, sql_version, answers)
     _warn(trial, sql_version)
     if topic is not None and not trial.hears(topic):
         _tell(f"{topic} is no topic of FROM '{trial.topic}'")
@@ -54,6 +55,14 @@ def sql(
         printed += _print(trial.run(message, world, explain=why), is_why=why)
     if not printed:
         raise typer.Exit(1)
+
+
+def _trial(statement: str, version: str, answers: dict[str, Value]) -> Trial:
+    try:
+        return Trial(statement, version, answers)
+    except UnsupportedFeatureError as error:
+        hint = "say what it gives: --answer NAME=JSON"
+        raise UnsupportedFeatureError(error.message, hint=hint) from None
 
 
 def _messages(stdin: Iterable[bytes], *, is_lines: bool) -> Iterator[bytes]:

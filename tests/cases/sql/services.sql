@@ -57,3 +57,12 @@ unsupported: the function get_registry_data() is not supported: it needs the reg
 SELECT machinelearning_predict('m', 'arn:aws:iam::123456789012:role/r', *) AS r FROM 'x';
 {};
 unsupported: the function machinelearning_predict() is not supported: it needs Amazon Machine Learning;
+
+-- answer get_dynamodb: {}
+-- https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-sql-function-get-dynamodb
+SELECT get_dynamodb('t', 'k', a, 'r').a AS a, get_dynamodb('t', 'k', b, 'r').b AS b FROM 'x';
+{};
+error:
+    get_dynamodb() may be called once in a statement: AWS ends the rule at the second (SET @item = get_dynamodb(…), and use @item)
+    SELECT get_dynamodb('t', 'k', a, 'r').a AS a, get_dynamodb('t', 'k', b, 'r').b AS b FROM 'x'
+                                                  ^^^^^^^^^^^^;

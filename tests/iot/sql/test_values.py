@@ -98,3 +98,12 @@ def test_no_operator_fails_on_any_values(left: object, right: object) -> None:
 def test_a_value_equals_itself(value: object) -> None:
     assert values.equal(value, value) is True
     assert values.unequal(value, value) is False
+
+
+@given(st.integers(-(2**60), 2**60), FLOATS)
+def test_numbers_compare_by_their_digits(whole: int, number: float) -> None:
+    for left, right in ((whole, number), (number, whole), (whole, float(whole))):
+        first, second = Decimal(repr(left)), Decimal(repr(right))
+        assert values.less(left, right) is (first < second)
+        assert values.equal(left, right) is (first == second)
+        assert values.contains(left, ["x", True, right]) is (first == second)

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from bellwire.iot.sql.values import (
     CONTEXT,
+    EXACT_INT,
     TEXT_CHARACTERS,
     UNDEFINED,
     Undefined,
@@ -37,12 +38,11 @@ def settle_of(version: str) -> Settle:
 
 def as_ints(value: Value) -> Value:
     """Return a whole number as an Int; what is no number of AWS is Undefined, others stay."""
-    kind = type(value)
-    if kind is float:
-        return int(value) if value.is_integer() and abs(value) < _LARGEST_INT else value  # type: ignore[attr-defined, arg-type, call-overload]
-    if kind is Decimal:
-        return _settle_decimal(value)  # type: ignore[arg-type]
-    return _settle_int(value) if kind is int else value  # type: ignore[arg-type]
+    if type(value) is float:
+        return _settle_float(value)
+    if type(value) is Decimal:
+        return _settle_decimal(value)
+    return _settle_int(value) if type(value) is int else value
 
 
 def as_decimals(value: Value) -> Value:
@@ -50,6 +50,12 @@ def as_decimals(value: Value) -> Value:
     if isinstance(value, Decimal) and not value.is_finite():
         return UNDEFINED
     return _settle_int(value) if type(value) is int else value
+
+
+def _settle_float(number: float) -> int | float | Decimal | Undefined:
+    if not number.is_integer():
+        return number
+    return int(number) if abs(number) < EXACT_INT else _settle_decimal(Decimal(repr(number)))
 
 
 def _settle_decimal(number: Decimal) -> int | Decimal | Undefined:

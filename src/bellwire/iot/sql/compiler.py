@@ -318,8 +318,20 @@ class Compiler:
                 made = closures.call_in_scope(function, arguments)
                 return closures.settled(made, self._settle) if name == "rand" else made
             case _:
+                if name in self.external and name == "get_dynamodb":
+                    raise self._twice(call)
                 self.external[name] = None
                 return closures.ask(name, arguments)
+
+    def _twice(self, call: Call) -> SqlSyntaxError:
+        # https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-sql-function-get-dynamodb
+        return SqlSyntaxError(
+            f"{call.name}() may be called once in a statement: AWS ends the rule at the second",
+            sql=self._sql,
+            position=call.position,
+            length=len(call.name),
+            hint="SET @item = get_dynamodb(…), and use @item",
+        )
 
     def _arguments(self, name: str, nodes: Sequence[Node]) -> list[Evaluate]:
         arguments = [self.compile(node) for node in nodes]

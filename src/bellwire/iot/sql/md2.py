@@ -45,8 +45,10 @@ def _mix(state: bytearray, block: bytes) -> None:
     for index, byte in enumerate(block):
         state[_BLOCK + index] = byte
         state[2 * _BLOCK + index] = byte ^ state[index]
+    mixed = list(state)
     last = 0
     for turn in range(_ROUNDS):
-        for index in range(3 * _BLOCK):
-            last = state[index] = state[index] ^ _S[last]
+        for index, byte in enumerate(mixed):
+            mixed[index] = last = byte ^ _S[last]
         last = (last + turn) % 256
+    state[:] = bytes(mixed)

@@ -33,6 +33,8 @@ Value = object
 CONTEXT = decimal.Context(prec=34, Emin=-999, Emax=999, traps=[])
 # The text AWS gives for strings that convert to a number.
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE]-?\d+)?", re.ASCII)
+EXACT_INT = 2**53
+"""From here on a double is another Int than the digits that it was written with."""
 TEXT_CHARACTERS = 1024 * 1024
 """Longest text that a function or `+` makes; a longer one is Undefined. Ours: a message must not
 multiply itself by its own length."""
@@ -157,7 +159,11 @@ def unequal(left: Value, right: Value) -> bool | Undefined:
 
 def less(left: Value, right: Value) -> bool | Undefined:
     """`<`, of numbers and of strings that are one; never of texts."""
-    if type(left) in _NATIVE and type(right) in _NATIVE:
+    if (
+        type(left) in _NATIVE
+        and type(right) in _NATIVE
+        and (type(left) is type(right) or abs(left) < EXACT_INT)  # type: ignore[arg-type]
+    ):
         return left < right  # type: ignore[operator, no-any-return]
     first, second = to_number(left), to_number(right)
     if isinstance(first, Undefined) or isinstance(second, Undefined):
@@ -176,7 +182,7 @@ def contains(item: Value, items: Value) -> bool | Undefined:
         return UNDEFINED
     if type(item) is str:
         return item in items
-    if type(item) is int and item not in items:
+    if type(item) is int and abs(item) < EXACT_INT and item not in items:
         return False  # Python knows no more of equality but that 1 is True
     return any(same(item, each) for each in items)
 
