@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellwire.iot.sql.regular_expressions import EXPRESSION_FUNCTIONS
+from bellwire.iot.sql.regular_expressions import EXPRESSION_FUNCTIONS, compile_expression
 from bellwire.iot.sql.values import UNDEFINED
 
 
@@ -44,6 +44,34 @@ def test_replacing_is_bounded_in_work_and_in_length() -> None:
     assert replace("x" * 2000, "x", "y" * 128_000) is UNDEFINED
     assert time.perf_counter() - started < 2
     assert replace("x" * 2000, "x", "yz") == "yz" * 2000
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[a-z&&[^b]]", "[a[bc]]", "[[:alpha:]]", "x[^[]", "(?U)a+", "(?iU)a+"]
+)
+def test_what_means_something_else_to_java_is_no_expression(pattern: str) -> None:
+    with pytest.raises(ValueError, match="to RE2"):
+        compile_expression(pattern)
+    assert matches("abc", pattern) is UNDEFINED
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"\[\[", "[["),
+        (r"[\[]", "["),
+        ("a&&b", "a&&b"),
+        ("[]a]", "]"),
+        ("[^]a]x", "bx"),
+        (r"\Q[[&&\E", "[[&&"),
+        ("(?i)A", "a"),
+        ("(?<name>a)", "a"),
+        ("[(?U]", "U"),
+        (r"\p{L}\d", "é1"),
+    ],
+)
+def test_what_means_the_same_is_taken(pattern: str, text: str) -> None:
+    assert matches(text, pattern) is True
 
 
 @given(

@@ -67,6 +67,7 @@ def compile_expression(pattern: str) -> Expression:
     """Compile an expression; ValueError, which says why, where it is none."""
     if len(pattern) > EXPRESSION_CHARACTERS:
         raise ValueError(f"it has more than {EXPRESSION_CHARACTERS} characters")
+    _check_dialect(pattern)
     try:
         expression: Expression = re2.compile(pattern, _OPTIONS)
     except re2.error as error:
@@ -74,6 +75,27 @@ def compile_expression(pattern: str) -> Expression:
         text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         raise ValueError(text) from None
     return expression
+
+
+# Escapes and quoted texts are whole; then what opens, closes or is in question.
+_DIALECT = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?|\]|&&|\(\?[a-zA-Z]*U|[^\\]|\\$", re.DOTALL)
+
+
+def _check_dialect(pattern: str) -> None:
+    """Raise ValueError for what RE2 takes, but for something else than Java does."""
+    in_class = False
+    for match in _DIALECT.finditer(pattern):
+        piece = match.group()
+        if piece[0] == "[" and in_class:
+            raise ValueError("a [ in a class is one of its characters to RE2, a class to Java")
+        if piece == "&&" and in_class:
+            raise ValueError("&& in a class is two characters to RE2, an intersection to Java")
+        if piece.startswith("(?") and not in_class:
+            raise ValueError("(?U) is another flag to RE2 than to Java")
+        if piece[0] == "[":
+            in_class = True
+        elif piece == "]":
+            in_class = False
 
 
 def check_expression(place: int, text: str) -> str | None:
