@@ -179,6 +179,21 @@ def test_listen_prints_whatever_a_device_sends_on_one_line(bellwire: Run, notifi
     assert line == ('1764000000000000 d a="x\\u001b[2J\\ny" b={"c": "\\u009b"}  (last known)\n')
 
 
+def test_listen_ends_in_silence_where_nobody_reads_on(bellwire: Run, notifier: Node) -> None:
+    notifier.device("d").publish_values("d", a=1)
+    command = [sys.executable, "-m", "bellwire", "listen", "d"]
+    with subprocess.Popen(
+        command, cwd=notifier.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as listening:
+        assert listening.stdout is not None
+        assert listening.stderr is not None
+        assert listening.stdout.readline().endswith("(last known)\n")
+        listening.stdout.close()
+        bellwire("publish", "d", "a=2", cwd=notifier.folder)
+        assert listening.wait(timeout=10) == 0
+        assert listening.stderr.read() == ""
+
+
 def test_what_json_does_not_know_is_published_as_text(bellwire: Run, notifier: Node) -> None:
     done = bellwire("publish", "d", "a=NaN", "b=-Infinity", "c=1", cwd=notifier.folder)
     assert done.returncode == 0, done

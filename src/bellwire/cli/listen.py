@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +43,8 @@ async def _listen(url: str, device: str, parameters: Sequence[str], count: int) 
         async with open_listener(url, device, parameters) as updates:
             seen = 0
             async for update in updates:
-                print(_line(update), flush=True)
+                if not _print(_line(update)):
+                    return
                 seen += not update.is_snapshot
                 if count and seen >= count:
                     return
@@ -49,6 +52,16 @@ async def _listen(url: str, device: str, parameters: Sequence[str], count: int) 
         return
     except ValueError as error:
         raise typer.BadParameter(f"--url {error}") from None
+
+
+def _print(line: str) -> bool:
+    """Print a line; False where nobody reads it any more, as with `bellwire listen | head`."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def _line(update: Update) -> str:
