@@ -3,7 +3,8 @@
 Requests for one shadow are served one after the other, in the order in which they came; what other
 nodes write meanwhile is seen, never overwritten. A device's request of QoS 1 is acknowledged to the
 broker when what it changed is stored and what tells of it is published: until then it comes again,
-and is not merged twice.
+and is not merged twice. What a node that died had in hand is served before anything newer, so that
+the order holds; and by one node of all that share a server, for the same reason.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from bellwire.bus.connection import Bus
-from bellwire.bus.shadows import ShadowMessage, ShadowStore, listen_to_requests
+from bellwire.bus.shadows import ShadowMessage, ShadowRequests, ShadowStore
 from bellwire.errors import BusError, UpstreamError
 from bellwire.iot.shadow import (
     Outcome,
@@ -58,13 +59,15 @@ class Shadows:
     def __init__(
         self, bus: Bus, *, publish: Publish, now_ms: Callable[[], int], limits: Limits
     ) -> None:
-        self._bus = bus
+        self._requests = ShadowRequests(bus, self.take, limits=limits)
         self._store = ShadowStore(bus, limits=limits)
         self._publish = publish
         self._now_ms = now_ms
         self._limits = limits
         self._turns: WeakValueDictionary[ShadowName, asyncio.Lock] = WeakValueDictionary()
         self._messages: dict[asyncio.Task[None], ShadowMessage] = {}
+        self._waiting: asyncio.Task[None] | None = None
+        self._caught_up = 0
         self._calls = 0
         self._dropped = 0
         self._is_stuck = False
@@ -73,7 +76,12 @@ class Shadows:
     async def start(self) -> None:
         """Serve devices from now on; raises BusError."""
         await self._store.open()
-        await listen_to_requests(self._bus, self.take, limits=self._limits)
+        await self._requests.open()
+        if await self._requests.is_taken():
+            log.info("another node serves devices' shadow requests; this one will when it is gone")
+            self._waiting = asyncio.create_task(self._take_over())
+        else:
+            await self._listen()
 
     async def serve(self, name: ShadowName, operation: str, payload: bytes) -> bytes:
         """Serve a call over HTTP, and return the answer; raises ShadowError and UpstreamError.
@@ -113,15 +121,14 @@ class Shadows:
         if self._stopping:
             return  # not acknowledged: it comes again, to the next node or the next start
         asked = parse_topic(message.topic)
-        if asked is None:
+        if asked is None or (message.reply and message.sequence <= self._caught_up):
             message.done()
             return
         in_hand = self._calls + len(self._messages)
         if not message.reply and in_hand >= self._limits.shadow_requests:
             self._drop(message)
             return
-        request = ShadowRequest(*asked, message.payload, message.id)
-        task = asyncio.create_task(self._answer(message, request))
+        task = asyncio.create_task(self._answer(message, _request(*asked, message)))
         self._messages[task] = message
         task.add_done_callback(self._ended)
 
@@ -140,10 +147,28 @@ class Shadows:
 
     async def close(self) -> None:
         """End what is still waited for: the broker gives it out again."""
-        for task in self._messages:
+        tasks = {*self._messages, *((self._waiting,) if self._waiting else ())}
+        for task in tasks:
             task.cancel()
-        if self._messages:
-            await asyncio.wait(self._messages)
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _listen(self) -> None:
+        """Take devices' requests: first what a node that is gone had begun with."""
+        for message in await self._requests.left_behind():
+            asked = parse_topic(message.topic)
+            if asked is not None:
+                await self._serve_device(_request(*asked, message))
+            self._caught_up = message.sequence
+        await self._requests.listen()
+
+    async def _take_over(self) -> None:
+        """Take devices' requests once no other node does."""
+        while True:
+            if not await self._insist(self._requests.is_taken):
+                break
+            await asyncio.sleep(self._limits.redelivery_s)
+        await self._insist(self._listen)
 
     def _turn(self, name: ShadowName) -> asyncio.Lock:
         """Return the lock of a shadow, which lets in who waits in the order of their coming."""
@@ -153,10 +178,13 @@ class Shadows:
         return lock
 
     async def _answer(self, message: ShadowMessage, request: ShadowRequest) -> None:
+        await self._serve_device(request)
+        message.done()
+
+    async def _serve_device(self, request: ShadowRequest) -> None:
         async with self._turn(request.name):
             publications = await self._insist(lambda: self._told(request))
             await self._insist(lambda: self._publish_all(publications))
-        message.done()
 
     async def _told(self, request: ShadowRequest) -> tuple[Publication, ...]:
         try:
@@ -170,7 +198,12 @@ class Shadows:
         while True:  # each turn is somebody else's success
             stored = await self._store.load(name.thing, name.shadow)
             record = decode_record(stored.data) if stored and stored.data else None
-            outcome = respond(record, request, now_s=self._now_ms() // 1000, limits=self._limits)
+            outcome = respond(
+                record,
+                request,
+                now_s=self._now_ms() // 1000,
+                limits=self._limits,
+            )
             if outcome.record is None:
                 return outcome
             is_stored = await self._save(
@@ -234,3 +267,7 @@ class Shadows:
                 message.topic,
                 self._limits.shadow_requests,
             )
+
+
+def _request(name: ShadowName, operation: str, message: ShadowMessage) -> ShadowRequest:
+    return ShadowRequest(name, operation, message.payload, message.sequence, message.stored_ms)

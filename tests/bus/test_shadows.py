@@ -5,7 +5,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import aiomqtt
 import pytest
 
 from bellwire.bus.mqtt import MqttPublisher
-from bellwire.bus.shadows import ShadowMessage, ShadowStore, StoredRecord, listen_to_requests
+from bellwire.bus.shadows import ShadowMessage, ShadowRequests, ShadowStore, StoredRecord
 from bellwire.errors import BusError
 from bellwire.iot.shadow_request import (
     ShadowConflictError,
@@ -68,7 +68,12 @@ async def serving(
         async def over_mqtt(topic: str, payload: bytes, qos: int) -> None:
             await publisher.publish(topic, payload, qos=qos)
 
-        shadows = Shadows(bus, publish=publish or over_mqtt, now_ms=Clock(), limits=limits)
+        shadows = Shadows(
+            bus,
+            publish=publish or over_mqtt,
+            now_ms=Clock(),
+            limits=limits,
+        )
         await shadows.start()
         alive = asyncio.create_task(shadows.keep_alive())
         try:
@@ -245,7 +250,9 @@ def test_devices_requests_arrive_and_answers_do_not(
     async def main() -> None:
         async with start_broker() as broker, opened(broker), broker.bus() as bus:
             taken: list[ShadowMessage] = []
-            await listen_to_requests(bus, taken.append, limits=Limits())
+            requests = ShadowRequests(bus, taken.append, limits=Limits())
+            await requests.open()
+            await requests.listen()
             async with broker.device() as device:
                 for topic in ("get", "update/accepted", "name/a/update", "name/a/get/rejected"):
                     await device.publish(f"{PREFIX}/{topic}", topic.encode(), qos=qos)
@@ -256,23 +263,25 @@ def test_devices_requests_arrive_and_answers_do_not(
                 (f"{PREFIX}/name/a/update", b"name/a/update"),
                 ("$aws/things/a.b:c/shadow/delete", b""),
             }
-            assert len({message.id for message in taken}) == (3 if qos else 1)
-            assert all(bool(message.id) == bool(qos) for message in taken)
+            assert len({message.sequence for message in taken}) == (3 if qos else 1)
+            assert all(bool(message.sequence) == bool(qos) for message in taken)
 
     asyncio.run(main())
 
 
-def test_a_request_that_is_not_done_comes_again_under_its_id(
+def test_a_request_that_is_not_done_comes_again_under_its_number(
     start_broker: StartBroker, wait_until: Until
 ) -> None:
     async def main() -> None:
         async with start_broker() as broker, opened(broker), broker.bus() as bus:
             taken: list[ShadowMessage] = []
-            await listen_to_requests(bus, taken.append, limits=Limits(redelivery_s=0.3))
+            requests = ShadowRequests(bus, taken.append, limits=Limits(redelivery_s=0.3))
+            await requests.open()
+            await requests.listen()
             async with broker.device() as device:
                 await device.publish(f"{PREFIX}/get", b"", qos=1)
             await wait_until(lambda: len(taken) == 2)
-            assert taken[0].id == taken[1].id
+            assert taken[0][2:] == taken[1][2:]
             taken[1].done()
 
     asyncio.run(main())
@@ -433,6 +442,59 @@ def test_a_request_whose_answer_was_not_published_is_answered_after_a_restart_an
                 answers = dict(await app.answers(2))
                 assert answers["update/accepted"]["version"] == 1
                 assert (await get(shadows))["version"] == 1
+
+    asyncio.run(main())
+
+
+def test_what_a_dead_node_had_in_hand_is_served_before_anything_newer(
+    start_broker: StartBroker, wait_until: Until
+) -> None:
+    async def hangs(topic: str, payload: bytes, qos: int) -> None:
+        tried.append(topic)
+        await asyncio.Event().wait()
+
+    tried: list[str] = []
+
+    async def main() -> None:
+        async with start_broker() as broker, broker.device() as device:
+            async with serving(broker, publish=hangs, redelivery_s=20):
+                for number in range(3):  # one is stored and not answered, two wait for their turn
+                    payload = json.dumps({"state": {"reported": {"n": number}}})
+                    await device.publish(f"{PREFIX}/update", payload, qos=1)
+                await device.publish(f"{PREFIX}/name/a/get", b"", qos=1)
+                await wait_until(lambda: len(tried) == 3)
+            for number in range(3, 6):
+                payload = json.dumps({"state": {"reported": {"n": number}}})
+                await device.publish(f"{PREFIX}/update", payload, qos=1)
+            async with listening(broker) as app, serving(broker, redelivery_s=20) as shadows:
+                answers = [each for each in await app.answers(13) if "documents" not in each[0]]
+                assert [
+                    (topic, answer.get("version"), answer.get("state"))
+                    for topic, answer in sorted(answers, key=lambda each: each[1].get("version", 0))
+                ] == [
+                    ("name/a/get/rejected", None, None),
+                    *(("update/accepted", n + 1, {"reported": {"n": n}}) for n in range(6)),
+                ]
+                assert (await get(shadows))["version"] == 6
+
+    asyncio.run(main())
+
+
+def test_another_node_serves_devices_when_the_first_is_gone(
+    start_broker: StartBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "bellwire.shadows")
+
+    async def main() -> None:
+        async with start_broker() as broker, broker.device() as device, AsyncExitStack() as first:
+            await first.enter_async_context(serving(broker, "one-dev"))
+            async with serving(broker, "two-dev", redelivery_s=0.1) as second:
+                assert caplog.text.count("another node serves devices' shadow requests") == 1
+                await device.publish(f"{PREFIX}/update", STATE, qos=1)
+                await reaches(second, 1)
+                await first.aclose()
+                await device.publish(f"{PREFIX}/update", STATE, qos=1)
+                await reaches(second, 2)
 
     asyncio.run(main())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import re
 import subprocess
 import sys
@@ -37,8 +38,8 @@ functions:
     environment: {RECORD: "%s"}
     events:
       - iot:
-          sql: "SELECT topic(3) AS thing, previous.version AS was, current.version AS now
-            FROM '$aws/things/+/shadow/update/documents'"
+          sql: "SELECT topic(3) AS thing, previous.version AS was, current.version AS now,
+            current.state.reported.last AS last FROM '$aws/things/+/shadow/update/documents'"
           sqlVersion: '2016-03-23'
           name: record
   switch: {handler: handler.switch}
@@ -204,14 +205,22 @@ def test_what_was_acknowledged_is_in_the_shadow_once_although_the_node_is_killed
     node = start_lamps(start_node, record, mqtt_port=free_port("127.0.0.1"))
     acknowledged: list[int] = []
 
+    done: queue.Queue[None] = queue.Queue()
+
     def publish() -> None:
-        device = node.device("lamp")
+        device = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="lamp")
+        device.reconnect_delay_set(min_delay=1, max_delay=1)
+        device.on_publish = lambda *_: done.put(None)
+        device.connect("127.0.0.1", node.mqtt_port)
+        device.loop_start()
         for number in range(UPDATES):
-            update = {"state": {"reported": {f"n{number}": number}}}
-            if not device.publish(f"{PREFIX}/update", json.dumps(update).encode()):
-                break
+            update = {"state": {"reported": {f"n{number}": number, "last": number}}}
+            # Once: what finds no connection waits in the client, and is sent again as the same.
+            device.publish(f"{PREFIX}/update", json.dumps(update), qos=1)
+            done.get(timeout=30)
             acknowledged.append(number)
-        device.close()
+        device.disconnect()
+        device.loop_stop()
 
     publishing = threading.Thread(target=publish)
     publishing.start()
@@ -222,7 +231,7 @@ def test_what_was_acknowledged_is_in_the_shadow_once_although_the_node_is_killed
     publishing.join(60)
     assert acknowledged == list(range(UPDATES))
     app = client(node)
-    expected = {f"n{number}": number for number in range(UPDATES)}
+    expected = {f"n{number}": number for number in range(UPDATES)} | {"last": UPDATES - 1}
     wait_until(lambda: document(app)["state"]["reported"] == expected, "updates are missing")
     time.sleep(1.5)  # what is given out again has come by now
     version = document(app)["version"]
@@ -230,6 +239,8 @@ def test_what_was_acknowledged_is_in_the_shadow_once_although_the_node_is_killed
         lambda: {each["now"] for each in recorded(record)} >= set(range(1, version + 1)),
         "the rule has not heard of every version",
     )
+    last = {each["now"]: each["last"] for each in recorded(record)}
+    assert [last[each] for each in sorted(last)] == sorted(last.values())
     # A publish that was stored and not acknowledged is sent again by the device, as another.
     assert UPDATES <= version <= UPDATES + 3
 

@@ -33,15 +33,15 @@ NAME = ShadowName("lamp")
 PREFIX = "$aws/things/lamp/shadow"
 
 
-def request(operation: str, document: object, id_: str = "") -> ShadowRequest:
+def request(
+    operation: str, document: object, sequence: int = 0, stored_ms: int = 0
+) -> ShadowRequest:
     payload = document.encode() if isinstance(document, str) else json.dumps(document).encode()
-    return ShadowRequest(NAME, operation, payload, id_)
+    return ShadowRequest(NAME, operation, payload, sequence, stored_ms)
 
 
-def update(
-    record: Record | None, document: object, id_: str = "", *, at: int = 1, **bounds: int
-) -> Outcome:
-    return respond(record, request("update", document, id_), now_s=at, limits=Limits(**bounds))
+def update(record: Record | None, document: object, sequence: int = 0, *, at: int = 1) -> Outcome:
+    return respond(record, request("update", document, sequence), now_s=at, limits=Limits())
 
 
 def stored(outcome: Outcome) -> Record:
@@ -143,38 +143,56 @@ def test_another_version_is_a_conflict(version: int) -> None:
         update(None, {"state": {}, "version": version})
 
 
+def reported(number: int, **more: object) -> dict[str, object]:
+    return {"state": {"reported": {"n": number}}, **more}
+
+
+def again(record: Record, asked: ShadowRequest) -> Outcome:
+    """Serve a request once more, long after."""
+    return respond(record, asked, now_s=99, limits=Limits())
+
+
 def test_a_request_that_comes_again_is_answered_again_and_merged_once() -> None:
-    first = stored(update(None, {"state": {"reported": {"n": 1}}}, "1-1", at=10))
-    document = {"state": {"reported": {"n": 2}}, "version": 1, "clientToken": "t"}
-    served = update(first, document, "1-2", at=20)
-    again = update(stored(served), document, "1-2", at=99)
-    assert again.record is None
-    assert (again.answer, again.publications) == (served.answer, served.publications)
-    assert json.loads(again.answer)["timestamp"] == 20
+    first = stored(update(None, reported(1), 7, at=10))
+    asked = request("update", reported(2, version=1, clientToken="t"), 9)
+    served = respond(first, asked, now_s=20, limits=Limits())
+    assert again(stored(served), asked) == served._replace(record=None)
+    assert json.loads(served.answer)["timestamp"] == 20
 
 
 def test_a_deletion_that_comes_again_is_answered_again() -> None:
-    first = stored(update(None, {"state": {"reported": {"n": 1}}}, "1-1"))
-    asked = request("delete", "", "1-2")
+    first = stored(update(None, reported(1), 7))
+    asked = request("delete", "", 9)
     served = respond(first, asked, now_s=20, limits=Limits())
-    again = respond(stored(served), asked, now_s=99, limits=Limits())
-    assert again == served._replace(record=None)
+    assert again(stored(served), asked) == served._replace(record=None)
 
 
-@pytest.mark.parametrize("later", ["1-2", ""])
-def test_a_request_that_comes_again_after_another_changes_nothing(later: str) -> None:
-    first = stored(update(None, {"state": {"reported": {"n": 1}}}, "1-1"))
-    second = stored(update(first, {"state": {"reported": {"n": 2}}}, later))
-    assert update(second, {"state": {"reported": {"n": 1}}}, "1-1") == Outcome(None, b"", ())
+def test_a_call_over_http_in_between_is_in_nobodys_way() -> None:
+    asked = request("update", reported(1), 7)
+    served = respond(None, asked, now_s=20, limits=Limits())
+    record = stored(update(stored(served), reported(2)))
+    assert again(record, asked) == served._replace(record=None)
+    assert record.document.state == {"reported": {"n": 2}}
+    assert update(record, reported(3)).record
 
 
-def test_a_record_remembers_its_last_requests_only() -> None:
-    record: Record | None = None
-    for number in range(1000):
-        record = update(record, {"state": {"reported": {"n": number}}}, f"1-{number}").record
-    assert record is not None
-    assert record.applied == tuple(f"1-{number}" for number in range(992, 1000))
-    assert len(encode_record(record)) < 700
+@pytest.mark.parametrize("operation", ["update", "get", "delete"])
+def test_a_request_older_than_the_last_has_been_served(operation: str) -> None:
+    record = stored(update(stored(update(None, reported(1), 7)), reported(2), 9))
+    for sequence in (1, 7, 8):
+        asked = request(operation, reported(1), sequence)
+        assert again(record, asked) == Outcome(None, b"", ())
+
+
+def test_a_stream_made_anew_counts_from_one_again() -> None:
+    def asked(number: int, sequence: int, stored_ms: int) -> ShadowRequest:
+        return request("update", reported(number), sequence, stored_ms)
+
+    record = stored(respond(None, asked(1, 1000, 10_000_000), now_s=1, limits=Limits()))
+    assert again(record, asked(2, 1, 10_059_999)).record is None
+    record = stored(again(record, asked(2, 1, 10_060_000)))
+    record = stored(again(record, asked(3, 2, 10_060_001)))
+    assert record.document.state == {"reported": {"n": 3}}
 
 
 names = st.sampled_from("abc")

@@ -126,7 +126,10 @@ def test_the_depth_is_a_setting() -> None:
     payload = json.dumps({"state": {"desired": {"a": {"b": 1}}}}).encode()
     with pytest.raises(InvalidShadowRequestError, match="maximum is 0"):
         respond(
-            None, ShadowRequest(LAMP, "update", payload), now_s=1, limits=Limits(shadow_depth=0)
+            None,
+            ShadowRequest(LAMP, "update", payload),
+            now_s=1,
+            limits=Limits(shadow_depth=0),
         )
 
 

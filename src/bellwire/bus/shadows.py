@@ -3,12 +3,14 @@
 A bucket of NATS's key-value store has the newest record of each shadow, written only where nobody
 else has written since it was read. Requests are messages of devices, taken as rules take theirs
 (`bus/connection.py`). Both are one for a NATS server, whatever services it serves: as on AWS, a
-thing is no part of a service. Nodes that share the server share the requests.
+thing is no part of a service. Of the nodes that share a server one serves the devices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import NamedTuple
 
 from nats.aio.msg import Msg
@@ -28,9 +30,11 @@ _CONSUMER = "bellwire_shadows"
 _DELIVER_TO = "bellwire.shadows"
 _REQUESTS = ("$aws.things.*.shadow.*", "$aws.things.*.shadow.name.*.*")
 """Subjects that hold all requests, and no answer."""
+_ALL_KEPT = f"{MESSAGES_PREFIX}$aws.things.*.shadow.>"
 _EXPECTED_REVISION = "Nats-Expected-Last-Subject-Sequence"
 _OTHER_REVISION = (10071, 10164)
 _STREAM_FULL = 10077
+_NO_MESSAGE = 10037
 # JetStream's error codes [github.com/nats-io/nats-server/blob/main/server/errors.json].
 
 
@@ -44,14 +48,16 @@ class StoredRecord(NamedTuple):
 class ShadowMessage(NamedTuple):
     """A request of a device. Say `done()` once it is served, else it comes again.
 
-    `id` names it for good, however often it comes; it is empty where it comes once (QoS 0).
+    `sequence` and `stored_ms` are its number and its time in the broker's stream; both are 0 where
+    it is in none, and comes once (QoS 0).
     """
 
     bus: Bus
     reply: str
-    id: str
     topic: str
     payload: bytes
+    sequence: int = 0
+    stored_ms: int = 0
 
     def done(self) -> None:
         """Acknowledge: the request will not come again."""
@@ -91,9 +97,9 @@ class ShadowStore:
         """Return what is stored; raises BusError."""
         try:
             message = await self._bus.jetstream.get_last_msg(_STREAM, _subject(thing, shadow))
-        except NotFoundError:
-            return None
         except (TimeoutError, NatsError) as error:
+            if isinstance(error, NotFoundError) and error.err_code == _NO_MESSAGE:
+                return None  # any other: a server that has just started has no streams yet
             raise BusError(f"a shadow could not be read: {_text(error)}", retryable=True) from None
         assert message.seq is not None
         return StoredRecord(message.data or b"", message.seq)
@@ -146,58 +152,113 @@ class ShadowStore:
         )
 
 
-async def listen_to_requests(
-    bus: Bus, on_request: Callable[[ShadowMessage], None], *, limits: Limits
-) -> None:
-    """Take devices' requests from now on, and those that nobody has served yet.
+class ShadowRequests:
+    """Devices' requests for shadows. One node of a server takes those of QoS 1, in order."""
 
-    Raises BusError where the server has no MQTT or no JetStream.
-    """
+    def __init__(
+        self, bus: Bus, on_request: Callable[[ShadowMessage], None], *, limits: Limits
+    ) -> None:
+        self._bus = bus
+        self._on_request = on_request
+        self._limits = limits
 
-    async def take(message: Msg) -> None:
-        if message.subject.startswith(MESSAGES_PREFIX) and message.reply:
-            on_request(_durable(bus, message))
+    async def open(self) -> None:
+        """Have the broker keep requests from now on, and take those that it does not keep.
 
-    async def take_plain(message: Msg) -> None:
-        if (message.headers or {}).get(QOS_HEADER, "0") == "0":
-            topic = topic_of(message.subject)
-            on_request(ShadowMessage(bus, "", "", topic, message.data))
-
-    try:
-        await bus.client.subscribe(_DELIVER_TO, queue=_CONSUMER, cb=take)
-        for subject in _REQUESTS:
-            await bus.client.subscribe(
-                subject, queue=_CONSUMER, cb=take_plain, pending_msgs_limit=PLAIN_PENDING
-            )
-        await bus.jetstream.add_consumer(
-            MESSAGES_STREAM,
-            ConsumerConfig(
-                durable_name=_CONSUMER,
-                deliver_subject=_DELIVER_TO,
-                deliver_group=_CONSUMER,
-                deliver_policy=DeliverPolicy.NEW,
-                filter_subjects=[MESSAGES_PREFIX + subject for subject in _REQUESTS],
-                ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=limits.redelivery_s,
-                max_ack_pending=limits.shadow_requests,
-            ),
+        Raises BusError where the server has no MQTT or no JetStream.
+        """
+        consumer = ConsumerConfig(
+            durable_name=_CONSUMER,
+            deliver_subject=_DELIVER_TO,
+            deliver_policy=DeliverPolicy.NEW,
+            filter_subjects=[MESSAGES_PREFIX + subject for subject in _REQUESTS],
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=self._limits.redelivery_s,
+            max_ack_pending=self._limits.shadow_requests,
         )
-        await bus.client.flush()
+        with _served():
+            for subject in _REQUESTS:
+                await self._bus.client.subscribe(
+                    subject, queue=_CONSUMER, cb=self._take_plain, pending_msgs_limit=PLAIN_PENDING
+                )
+            await self._bus.jetstream.add_consumer(MESSAGES_STREAM, consumer)
+            await self._bus.client.flush()
+
+    async def is_taken(self) -> bool:
+        """Tell whether a node takes the requests of QoS 1 now; raises BusError."""
+        with _served():
+            info = await self._bus.jetstream.consumer_info(MESSAGES_STREAM, _CONSUMER)
+            return bool(info.push_bound)
+
+    async def left_behind(self) -> list[ShadowMessage]:
+        """Return the requests that a node was given and did not acknowledge, in order; BusError.
+
+        The broker gives them out again too, but later, and after newer ones.
+        """
+        found: list[ShadowMessage] = []
+        with _served():
+            info = await self._bus.jetstream.consumer_info(MESSAGES_STREAM, _CONSUMER)
+            if not info.num_ack_pending or not info.ack_floor or not info.delivered:
+                return found
+            position = info.ack_floor.stream_seq
+            while position < info.delivered.stream_seq:
+                message = await self._after(position)
+                if message is None or message.sequence > info.delivered.stream_seq:
+                    break
+                found.append(message)
+                position = message.sequence
+        return found
+
+    async def listen(self) -> None:
+        """Take requests of QoS 1 from now on, and those that nobody has taken yet; BusError."""
+        with _served():
+            await self._bus.client.subscribe(_DELIVER_TO, cb=self._take)
+            await self._bus.client.flush()
+
+    async def _after(self, position: int) -> ShadowMessage | None:
+        try:
+            stored = await self._bus.jetstream.get_msg(
+                MESSAGES_STREAM, seq=position + 1, subject=_ALL_KEPT, next=True
+            )
+        except NotFoundError:
+            return None
+        assert stored.seq is not None
+        assert stored.subject is not None
+        assert stored.time is not None
+        topic = topic_of(stored.subject.removeprefix(MESSAGES_PREFIX))
+        stored_ms = _milliseconds(stored.time)
+        return ShadowMessage(self._bus, "", topic, stored.data or b"", stored.seq, stored_ms)
+
+    async def _take(self, message: Msg) -> None:
+        if message.subject.startswith(MESSAGES_PREFIX) and message.reply:
+            topic = topic_of(message.subject.removeprefix(MESSAGES_PREFIX))
+            metadata = message.metadata
+            self._on_request(
+                ShadowMessage(
+                    bus=self._bus,
+                    reply=message.reply,
+                    topic=topic,
+                    payload=message.data,
+                    sequence=metadata.sequence.stream,
+                    stored_ms=_milliseconds(metadata.timestamp),
+                )
+            )
+
+    async def _take_plain(self, message: Msg) -> None:
+        if (message.headers or {}).get(QOS_HEADER, "0") == "0":
+            self._on_request(ShadowMessage(self._bus, "", topic_of(message.subject), message.data))
+
+
+@contextmanager
+def _served() -> Iterator[None]:
+    try:
+        yield
     except (TimeoutError, NatsError) as error:
         raise BusError(f"NATS refused to serve shadows: {_text(error)}", retryable=True) from None
 
 
-def _durable(bus: Bus, message: Msg) -> ShadowMessage:
-    metadata = message.metadata
-    # With its time: another stream, made anew, counts from one again.
-    stored_ms = round(metadata.timestamp.timestamp() * 1000)
-    return ShadowMessage(
-        bus=bus,
-        reply=message.reply,
-        id=f"{stored_ms}-{metadata.sequence.stream}",
-        topic=topic_of(message.subject.removeprefix(MESSAGES_PREFIX)),
-        payload=message.data,
-    )
+def _milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
 
 
 def _subject(thing: str, shadow: str | None) -> str:

@@ -7,9 +7,10 @@ and each member knows when it was last set.
 docs.aws.amazon.com/iot/latest/developerguide/device-shadow-document.html
 docs.aws.amazon.com/iot/latest/developerguide/device-shadow-data-flow.html
 
-A request that the broker gives out twice, because the node that had served it died before it could
-say so, is not merged twice. The record knows the last requests behind it, and the document before
-the newest: what had been answered is computed again from there, to the byte.
+The broker gives requests out in order, and some of them twice: those whose acknowledgement was lost
+when it died, or whose node died before it could say so. None is merged twice: the record knows the
+last one behind it, and the document before that. Where it is the last that comes again, what was to
+be answered is computed again from there, to the byte; one before it has had its answer.
 """
 
 from __future__ import annotations
@@ -34,10 +35,9 @@ from bellwire.iot.shadow_request import (
 from bellwire.limits import SHADOW_VERSION_KEPT_S, Limits
 
 
-_REMEMBERED = 8
-"""Requests that a record remembers: one of a shadow is worked on at a time, so that no more than
-the newest can have been stored and not acknowledged; the others are for acknowledgements on the
-way."""
+_MADE_ANEW_MS = 60_000
+"""A request stored so much later than one with a higher number is from a stream that was made anew,
+and counts from one again."""
 
 
 class Document(NamedTuple):
@@ -52,18 +52,30 @@ class Document(NamedTuple):
     deleted_s: int | None = None
 
 
-class Record(NamedTuple):
-    """What is stored of a shadow: its document, and what it takes to answer a request again.
+class Step(NamedTuple):
+    """A device's request behind a document: its place in the broker's stream, when it was served
+    (epoch seconds), and the document before it."""
 
-    `applied` are the ids of the last requests behind it, `newest` that of the last of all, which
-    turned `previous` into `document` at `at_s`.
-    """
+    sequence: int
+    stored_ms: int
+    at_s: int
+    before: Document | None
+
+
+class Record(NamedTuple):
+    """What is stored of a shadow: its document, and the last device's request behind it."""
 
     document: Document
-    previous: Document | None
-    at_s: int
-    newest: str
-    applied: tuple[str, ...]
+    last: Step | None = None
+
+    def has_served(self, request: ShadowRequest) -> bool:
+        """Tell whether a request came before, and is behind the document."""
+        last = self.last
+        return (
+            last is not None
+            and 0 < request.sequence <= last.sequence
+            and request.stored_ms < last.stored_ms + _MADE_ANEW_MS
+        )
 
     @property
     def is_live(self) -> bool:
@@ -76,6 +88,14 @@ class Publication(NamedTuple):
 
     topic: str
     payload: bytes
+
+
+class _Served(NamedTuple):
+    """What becomes of a request on a document: the new one, if it changed."""
+
+    document: Document | None
+    answer: bytes
+    publications: tuple[Publication, ...]
 
 
 class Outcome(NamedTuple):
@@ -94,17 +114,16 @@ def respond(
     `now_s` is the time, epoch seconds.
     """
     request.name.check()
-    if record is not None and request.id and request.id in record.applied:
-        if request.id != record.newest:
-            return Outcome(None, b"", ())  # it was served before the one behind the record
-        served = _serve(record.previous, request, record.at_s, limits)
-        return served._replace(record=None)
+    if record is not None and record.has_served(request):
+        return _answer_again(record, request, limits)
     before = None if record is None or _is_forgotten(record.document, now_s) else record.document
-    outcome = _serve(before, request, now_s, limits)
-    if outcome.record is None or record is None:
-        return outcome
-    applied = (*record.applied, *outcome.record.applied)[-_REMEMBERED:]
-    return outcome._replace(record=outcome.record._replace(applied=applied))
+    served = _serve(before, request, now_s, limits)
+    if served.document is None:
+        return Outcome(None, served.answer, served.publications)
+    last = None if record is None else record.last
+    if request.sequence:
+        last = Step(request.sequence, request.stored_ms, now_s, before)
+    return Outcome(Record(served.document, last), served.answer, served.publications)
 
 
 def rejection(request: ShadowRequest, error: ShadowError) -> Publication:
@@ -117,19 +136,30 @@ def rejection(request: ShadowRequest, error: ShadowError) -> Publication:
 
 def encode_record(record: Record) -> bytes:
     """Return a record as JSON."""
-    fields = record._asdict()
-    fields["document"] = record.document._asdict()
-    fields["previous"] = record.previous and record.previous._asdict()
+    last = record.last
+    fields = {
+        "document": record.document._asdict(),
+        "last": last and {**last._asdict(), "before": last.before and last.before._asdict()},
+    }
     return orjson.dumps(fields)
 
 
 def decode_record(data: bytes) -> Record:
     """Return the record that `encode_record` made JSON of."""
     fields = orjson.loads(data)
-    fields["document"] = Document(**fields["document"])
-    fields["previous"] = fields["previous"] and Document(**fields["previous"])
-    fields["applied"] = tuple(fields["applied"])
-    return Record(**fields)
+    document, last = Document(**fields["document"]), fields["last"]
+    if last is None:
+        return Record(document)
+    before = last.pop("before")
+    return Record(document, Step(**last, before=Document(**before) if before else None))
+
+
+def _answer_again(record: Record, request: ShadowRequest, limits: Limits) -> Outcome:
+    last = record.last
+    if last is None or last.sequence != request.sequence:
+        return Outcome(None, b"", ())
+    served = _serve(last.before, request, last.at_s, limits)
+    return Outcome(None, served.answer, served.publications)
 
 
 def _is_forgotten(document: Document, now_s: int) -> bool:
@@ -137,7 +167,7 @@ def _is_forgotten(document: Document, now_s: int) -> bool:
     return deleted_s is not None and now_s - deleted_s >= SHADOW_VERSION_KEPT_S
 
 
-def _serve(before: Document | None, request: ShadowRequest, now_s: int, limits: Limits) -> Outcome:
+def _serve(before: Document | None, request: ShadowRequest, now_s: int, limits: Limits) -> _Served:
     is_update = request.operation == "update"
     parse = parse_document if is_update else parse_optional_document
     token: str | None = None
@@ -164,7 +194,7 @@ def _update(
     token: str | None,
     now_s: int,
     limits: Limits,
-) -> Outcome:
+) -> _Served:
     after = _updated(before, update, now_s, limits)
     accepted: Tree = {
         "state": update.state,
@@ -181,7 +211,7 @@ def _update(
     if before is not None and before.deleted_s is None:
         documents = {"previous": _whole(before), **documents}
     publications.append(Publication(_topic(request, "documents"), _answer(documents, now_s, token)))
-    return Outcome(_record(before, after, request, now_s), answer, tuple(publications))
+    return _Served(after, answer, tuple(publications))
 
 
 def _updated(before: Document | None, update: Update, now_s: int, limits: Limits) -> Document:
@@ -197,27 +227,21 @@ def _updated(before: Document | None, update: Update, now_s: int, limits: Limits
     return Document(state, metadata, before.version + 1)
 
 
-def _get(document: Document, request: ShadowRequest, token: str | None, now_s: int) -> Outcome:
+def _get(document: Document, request: ShadowRequest, token: str | None, now_s: int) -> _Served:
     whole = _whole(document)
     state, metadata = _delta(document)
     if state:
         whole["state"] = {**document.state, "delta": state}
         whole["metadata"] = {**document.metadata, "delta": metadata}
     answer = _answer(whole, now_s, token)
-    return Outcome(None, answer, (Publication(_topic(request, "accepted"), answer),))
+    return _Served(None, answer, (Publication(_topic(request, "accepted"), answer),))
 
 
-def _delete(before: Document, request: ShadowRequest, token: str | None, now_s: int) -> Outcome:
+def _delete(before: Document, request: ShadowRequest, token: str | None, now_s: int) -> _Served:
     after = Document({}, {}, before.version, deleted_s=now_s)
     answer = _answer({"version": before.version}, now_s, token)
     accepted = Publication(_topic(request, "accepted"), answer)
-    return Outcome(_record(before, after, request, now_s), answer, (accepted,))
-
-
-def _record(before: Document | None, after: Document, request: ShadowRequest, now_s: int) -> Record:
-    if not request.id:  # it comes once
-        return Record(after, None, now_s, "", ())
-    return Record(after, before, now_s, request.id, (request.id,))
+    return _Served(after, answer, (accepted,))
 
 
 def merge(state: Tree, metadata: Tree, patch: Tree, now_s: int) -> tuple[Tree, Tree]:

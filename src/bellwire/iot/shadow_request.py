@@ -114,13 +114,15 @@ class ShadowName(NamedTuple):
 class ShadowRequest(NamedTuple):
     """One request. `operation` is get, update or delete.
 
-    `id` tells it from all others where it may come twice; else it is empty.
+    `sequence` and `stored_ms` are its number and time in the broker's stream, which may give it out
+    again; both are 0 where it comes once.
     """
 
     name: ShadowName
     operation: str
     payload: bytes = b""
-    id: str = ""
+    sequence: int = 0
+    stored_ms: int = 0
 
 
 class Update(NamedTuple):
