@@ -783,7 +783,7 @@ def test_stop_before_the_start_has_ended(harness: Harness, run: Run) -> None:
     run(main())
 
 
-def test_one_whose_end_a_hanging_fork_server_does_not_tell(harness: Harness, run: Run) -> None:
+def test_one_whose_end_a_hanging_fork_server_does_not_tell(harness: Harness) -> None:
     harness.write("import os\ndef f(event, context):\n    os._exit(3)\n")
 
     async def main() -> None:
@@ -794,10 +794,10 @@ def test_one_whose_end_a_hanging_fork_server_does_not_tell(harness: Harness, run
                 result = await harness.call(pools)
             assert json.loads(result.payload)["errorType"] == "Runtime.ExitError"
 
-    run(main())
+    uvloop.run(main())
 
 
-def test_stop_while_the_fork_server_hangs(harness: Harness, run: Run) -> None:
+def test_stop_while_the_fork_server_hangs(harness: Harness) -> None:
     harness.write("def f(event, context):\n    return 1\n")
 
     async def main() -> None:
@@ -808,7 +808,7 @@ def test_stop_while_the_fork_server_hangs(harness: Harness, run: Run) -> None:
             async with asyncio.timeout(8):
                 await pools.stop(grace_s=0.0)
 
-    run(main())
+    uvloop.run(main())
 
 
 @pytest.mark.parametrize("name", ["PYTHONX", "X"])
