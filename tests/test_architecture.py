@@ -71,6 +71,7 @@ SHELLS = {
     "functions/log_store.py",
     "functions/pool.py",
     "functions/environment.py",
+    "functions/environments.py",
     "functions/fork_server.py",
     "functions/forks.py",
     "functions/launcher.py",

@@ -73,6 +73,20 @@ def test_settings_change_with_it(harness: Harness, run: Run) -> None:
     run(main())
 
 
+def test_what_runs_it_is_said_once(harness: Harness, run: Run) -> None:
+    harness.write("def f(event, context):\n    return 1\n")
+
+    async def main() -> None:
+        function = harness.function(runtime="python3.10")  # which no node runs on
+        async with harness.running(function) as pools:
+            assert await pools.swap(function)
+            assert await pools.swap(function)
+        remarks = [line.text for line in harness.lines if "runs on Python" in line.text]
+        assert len(remarks) == 1
+
+    run(main())
+
+
 def test_a_new_one_is_added_and_one_may_go(harness: Harness, run: Run) -> None:
     harness.write(
         """

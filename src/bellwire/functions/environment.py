@@ -257,13 +257,11 @@ class Environment(asyncio.Protocol):
 
         self._give_up(Failure(result, "timeout", "Sandbox.Timedout"))
 
-    def check_memory(self) -> bool:
-        """Kill a process that uses more than it may; tell whether it did."""
+    def check_memory(self) -> None:
+        """Kill a process that uses more than it may."""
         self._look_at_memory()
-        if not self._has_too_much():
-            return False
-        self._exhaust()
-        return True
+        if self._has_too_much():
+            self._exhaust()
 
     def retire(self) -> None:
         """Tell the process to exit, by closing its socket; then it is terminated, then killed."""

@@ -40,6 +40,7 @@ class Kinds:
         self._node = Node(search_path)
         self._unprepared: dict[str, Function] = {}
         """A function of each runtime that nothing was said of yet."""
+        self._prepared: set[str] = set()
 
     def of(self, function: Function, settings: EnvironmentSettings) -> Kind:
         """Return how a function is run.
@@ -49,7 +50,7 @@ class Kinds:
         """
         runtime = self._runtime
         if is_python(function.runtime):
-            self._unprepared.setdefault(function.runtime, function)
+            self._must_prepare(function)
             return PythonKind(
                 function,
                 runtime,
@@ -60,7 +61,7 @@ class Kinds:
             )
         if is_node(function.runtime):
             self._node.require(function)
-            self._unprepared.setdefault(function.runtime, function)
+            self._must_prepare(function)
             command = partial(
                 self._node.command, function, runtime.directory, is_debug=settings.is_debug
             )
@@ -74,6 +75,10 @@ class Kinds:
             hint="use a python3, nodejs or provided runtime",
         )
 
+    def _must_prepare(self, function: Function) -> None:
+        if function.runtime not in self._prepared:  # what is swapped later is no news
+            self._unprepared.setdefault(function.runtime, function)
+
     async def prepare(self) -> list[tuple[str, str]]:
         """Get ready to start environments; return remarks, each with the function's key.
 
@@ -84,6 +89,7 @@ class Kinds:
             runtime, function = self._unprepared.popitem()
             program = self._python if is_python(runtime) else self._node
             await program.probe()
+            self._prepared.add(runtime)
             remarks.append((function.key, program.remark(function)))
         return [(key, remark) for key, remark in remarks if remark is not None]
 
