@@ -78,6 +78,14 @@ class Node:
     def children_named(self, text: str) -> list[int]:
         return sorted(pid for pid, command in self.children().items() if text in command)
 
+    def victims(self, kind: str) -> list[int]:
+        """Return the children of a kind: `worker`, `fork server` or `nats-server`."""
+        if kind == "nats-server":
+            return self.children_named(kind)
+        forked = self.children_named("fork_server.py")  # workers have its command line
+        servers = [pid for pid in forked if parent_of(pid) == self.process.pid]
+        return servers if kind == "fork server" else [pid for pid in forked if pid not in servers]
+
     def connect(self) -> ClientConnection:
         return connect(self.websocket_url, compression=None)
 
@@ -152,6 +160,13 @@ def descendants(pid: int) -> dict[int, str]:
         found[child] = commands[child]
         waiting.extend(parents.get(child, []))
     return found
+
+
+def parent_of(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:  # it ended meanwhile
+        return None
 
 
 def is_alive(pid: int) -> bool:

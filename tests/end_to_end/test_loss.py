@@ -74,7 +74,7 @@ def publish_all(node: Node, done: list[int], count: int = EVENTS) -> threading.T
     return thread
 
 
-@pytest.mark.parametrize("victim", ["functions/worker.py", "nats-server"])
+@pytest.mark.parametrize("victim", ["worker", "fork server", "nats-server"])
 def test_killing_a_child_loses_no_acknowledged_event(
     start_node: StartNode, tmp_path: Path, victim: str
 ) -> None:
@@ -82,10 +82,13 @@ def test_killing_a_child_loses_no_acknowledged_event(
     node = start_recorder(start_node, record)
     done: list[int] = []
     publishing = publish_all(node, done)
+    killed = 0
     for _ in range(3):
         time.sleep(0.3)
-        for pid in node.children_named(victim)[:1]:
+        for pid in node.victims(victim)[:1]:
             os.kill(pid, signal.SIGKILL)
+            killed += 1
+    assert killed > 1
     publishing.join(timeout=60)
     assert len(done) == EVENTS
     wait_for_all(record, set(range(EVENTS)))

@@ -565,3 +565,39 @@ def test_multiprocessing_works_in_a_python_without_bellwire(harness: Harness) ->
             assert await harness.value(pools) == 7
 
     asyncio.run(main())
+
+
+def test_a_function_hears_of_signals_however_the_node_was_started(
+    harness: Harness, node: str
+) -> None:
+    harness.write(
+        "import signal\n"
+        "def f(event, context):\n"
+        "    return signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+    )
+    harness.write(
+        """
+        const fs = require("fs");
+        exports.f = async () => {
+          const status = fs.readFileSync("/proc/self/status", "utf8");
+          const ignored = /^SigIgn:\\s*(\\w+)/m.exec(status)[1];
+          return (BigInt("0x" + ignored) & 2n) === 0n;
+        };
+        """,
+        "h.js",
+    )
+
+    async def main() -> None:
+        functions = (
+            harness.function("python", handler="h.f"),
+            harness.function("node", handler="h.f", runtime="nodejs20.x"),
+        )
+        async with harness.running(*functions) as pools:
+            assert await harness.value(pools, "python") is True
+            assert await harness.value(pools, "node") is True
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a script
+    try:
+        asyncio.run(main())
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -90,6 +90,8 @@ class ForkServer:
     def _become_worker(self) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # Who starts the node in the background of a script has it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for end in (self._socket, self._wakeup, self._signalled):
             end.close()
         os.setsid()

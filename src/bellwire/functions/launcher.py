@@ -45,6 +45,7 @@ def main() -> None:
     """Run the program that the command line names."""
     parent_pid, temporary, *program = sys.argv[1:]
     die_with(int(parent_pid))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a script's background has it ignored
     if temporary:
         use_private_tmp(temporary, needed=(os.getcwd(), *program))
     try:
