@@ -12,7 +12,8 @@ from typing import NamedTuple
 from bellwire.definition.model import TopicRule
 from bellwire.errors import Place, SqlSyntaxError, UnsupportedFeatureError
 from bellwire.iot.rules import Rule, Unfit, compile_rule
-from bellwire.iot.sql.scope import Message, MqttProperties, World
+from bellwire.iot.sql.scope import Message, World
+from bellwire.origin import MqttProperties, Origin
 
 
 SETTING = re.compile(
@@ -104,16 +105,8 @@ def _published(case: Case) -> Message:
     get = case.settings.get
     key, _, value = get("user property", "").partition("=")
     properties = MqttProperties(get("content type"), user=((key, value),) if key else ())
-    return Message(
-        case.topic,
-        case.message,
-        ARRIVAL_MS,
-        get("client"),
-        get("principal"),
-        get("trace"),
-        get("ip"),
-        properties,
-    )
+    origin = Origin(get("client"), get("principal"), get("trace"), get("ip"), properties)
+    return Message(case.topic, case.message, ARRIVAL_MS, origin)
 
 
 def _world(case: Case) -> World:

@@ -12,12 +12,13 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "bellwire"
 
-FOUNDATION = {"errors", "histogram", "limits", "settings"}
+FOUNDATION = {"errors", "histogram", "limits", "origin", "settings"}
 MIDDLE = {"gateway", "functions", "iot", "notify", "bus"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "histogram": set(),
     "limits": set(),
+    "origin": set(),
     "settings": FOUNDATION,
     "__main__": {"cli"},
     "simulation": set(),
@@ -30,9 +31,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loading": FOUNDATION | {"definition", "gateway", "iot", "bus"},
     "rules": FOUNDATION | {"iot", "bus"},
     "shadows": FOUNDATION | {"iot", "bus"},
+    "devices": FOUNDATION | {"bus", "simulation"},
+    "node_files": FOUNDATION,
     "node": FOUNDATION
     | MIDDLE
-    | {"definition", "console", "server", "simulation", "loading", "rules", "shadows"},
+    | {"definition", "console", "server", "loading"}
+    | {"devices", "node_files", "rules", "shadows"},
     "reload": FOUNDATION | {"definition", "loading", "node"},
     "cli": FOUNDATION
     | MIDDLE

@@ -8,8 +8,6 @@ listening socket.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import json
 import logging
 import os
 import resource
@@ -18,32 +16,21 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Collection, Coroutine, Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import urlsplit
+from typing import Any
 
 from bellwire import __version__, console
-from bellwire.bus.connection import Bus, without_secret
-from bellwire.bus.embedded import (
-    NODE_USER,
-    EmbeddedServer,
-    ServerSettings,
-    check_port,
-    find_binary,
-    free_port,
-    listen,
-)
+from bellwire.bus.connection import Bus
+from bellwire.bus.embedded import check_port, listen
 from bellwire.bus.invocations import Invocations
-from bellwire.bus.mqtt import MqttPublisher, wait_accepting
-from bellwire.bus.predecessor import end_predecessor
 from bellwire.definition import Function, Stage
 from bellwire.definition.changes import Changes
-from bellwire.errors import BusError, StartError
+from bellwire.devices import DeviceSide
 from bellwire.functions.backlog import Backlog, Surroundings
 from bellwire.functions.journal import Journal
 from bellwire.functions.log_files import FOLDER
@@ -53,6 +40,7 @@ from bellwire.functions.tail import Tails
 from bellwire.functions.variables import function_arn
 from bellwire.gateway.ids import NODE_ID_BYTES, IdSource
 from bellwire.loading import Loaded
+from bellwire.node_files import NodeFiles
 from bellwire.notify.channel import NotifierChannel
 from bellwire.notify.listeners import Listeners
 from bellwire.rules import Rules
@@ -64,9 +52,8 @@ from bellwire.server.metrics import Metrics, Sources
 from bellwire.server.outbound import HttpClient
 from bellwire.server.request import HttpServices
 from bellwire.server.status import status_document
-from bellwire.settings import NODE_FILE, Settings
+from bellwire.settings import Settings, bracketed, reachable
 from bellwire.shadows import Shadows
-from bellwire.simulation import make_devices, simulate
 
 
 log = logging.getLogger("bellwire.node")
@@ -74,7 +61,6 @@ log = logging.getLogger("bellwire.node")
 NOTIFIER_CHANNEL = "BELLWIRE_NOTIFIER_FD"
 """The environment variable that tells the SDK in a function's process how to reach the node."""
 
-_START_S = 10.0
 _BACKLOG = 4096
 _CANCEL_AGAIN_S = 0.2
 
@@ -89,9 +75,9 @@ class Node:
         self.node_id = secrets.token_hex(NODE_ID_BYTES)
         self._ids = IdSource(self.node_id, sequence=secrets.randbits(24), clock=time.time)
         self._data_dir = settings.data_dir
-        self._lock: IO[str] | None = None
-        self._embedded: EmbeddedServer | None = None
+        self._files = NodeFiles(settings.data_dir, settings.ready_file)
         self._bus = Bus(scope=f"{service.name}--{service.stage}", limits=service.limits)
+        self._devices = DeviceSide(self._bus, settings, node_id=self.node_id, limits=service.limits)
         self._http_client = HttpClient(
             answer_bytes=service.limits.http_answer_bytes,
             requests=service.limits.http_requests,
@@ -118,7 +104,7 @@ class Node:
             self._bus, invoke=self._invoke, request_id=_request_id, limits=service.limits
         )
         self._shadows = Shadows(
-            self._bus, publish=self._publish, now_ms=_now_ms, limits=service.limits
+            self._bus, publish=self._devices.publish, now_ms=_now_ms, limits=service.limits
         )
         self._tails = Tails(service.limits.log_tail_bytes)
         kept = service.limits.log_files_bytes
@@ -131,11 +117,8 @@ class Node:
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._http: HttpServer | None = None
-        self._publisher: MqttPublisher | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._simulation: list[asyncio.Task[None]] = []
-        self._mqtt = ("127.0.0.1", settings.mqtt_port)
-        self._nats_url = ""
         self._is_ready = False
         self._started_at = time.monotonic()
 
@@ -144,17 +127,16 @@ class Node:
     @property
     def http_url(self) -> str:
         """The address of the front door, without a trailing slash."""
-        return f"http://{_bracket(_reachable(self.settings.host))}:{self._port}"
+        return f"http://{bracketed(reachable(self.settings.host))}:{self._port}"
 
     @property
     def addresses(self) -> dict[str, object]:
         """Return what the ready file holds."""
-        host, port = self._mqtt
         return {
             "websocket_url": f"{self.http_url.replace('http', 'ws', 1)}/{self.service.stage}",
             "http_url": self.http_url,
-            "mqtt_url": f"mqtt://{_bracket(host)}:{port}",
-            "nats_url": self._nats_url,
+            "mqtt_url": self._devices.mqtt_url,
+            "nats_url": self._devices.nats_url,
             "stage": self.service.stage,
             "api_id": self.service.api.api_id,
             "node_id": self.node_id,
@@ -170,7 +152,7 @@ class Node:
         names: set[str] = set()
         for api in self.service.apis:
             for stage in api.stages:
-                host = _bracket(_reachable(self.settings.host))
+                host = bracketed(reachable(self.settings.host))
                 if stage.name in names:
                     host = f"{api.api_id}.localhost"
                 names.add(stage.name)
@@ -191,8 +173,7 @@ class Node:
         Raises StartError where this machine does not allow it, BusError where NATS does not
         answer. What had been started by then is stopped again by `stop`.
         """
-        self._take_data_dir()
-        self._clear_ready_file()
+        self._files.open()
         self._socket = self._listen()
         self._journal.open(self.service.functions)
         tls, authorities = open_certificates(
@@ -214,31 +195,10 @@ class Node:
             renewing = serve_renewed(tls, *self.settings.certificate)
             self._tasks.append(asyncio.create_task(renewing))
         if self.settings.simulate:
-            self._simulation = [asyncio.create_task(self._simulate())]
+            simulating = self._devices.simulate(self.settings.simulate)
+            self._simulation = [asyncio.create_task(simulating)]
         self._is_ready = True
-        self._tell_where()
-
-    def _take_data_dir(self) -> None:
-        folder = self._data_dir
-        with _writing("data folder", folder, "--data-dir"):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = (folder / "lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            raise StartError(
-                f"another node uses the data folder {folder}",
-                hint="stop it, or choose another folder with --data-dir",
-            ) from None
-        self._lock = lock
-
-    def _clear_ready_file(self) -> None:
-        """Remove the file of an earlier run, which would tell that this one is ready."""
-        file = self.settings.ready_file
-        if file is not None:
-            with _writing("ready file", file, "--ready-file"):
-                file.unlink(missing_ok=True)
+        self._files.tell(self.addresses)
 
     def _listen(self) -> socket.socket:
         host, port = self.settings.host, self.settings.port
@@ -280,49 +240,9 @@ class Node:
         return Backlog(self.service.functions, around, limits=self.service.limits)
 
     async def _start_bus(self) -> None:
-        settings = self.settings
-        if settings.nats_url is None:
-            await self._start_embedded()
-        else:
-            if not settings.mqtt_port:
-                raise StartError(
-                    "with --nats the MQTT port of that server must be named",
-                    hint="add --mqtt-port 1883, or what its mqtt { } block says",
-                )
-            self._nats_url = without_secret(settings.nats_url)  # it is on /status
-            self._mqtt = (urlsplit(settings.nats_url).hostname or "127.0.0.1", settings.mqtt_port)
-            await self._bus.connect(settings.nats_url, within_s=_START_S)
-        await wait_accepting(*self._mqtt, within_s=_START_S)
+        await self._devices.start()
         await self._bus.open_dead_letters()
         await self._invocations.open()
-
-    async def _start_embedded(self) -> None:
-        settings, limits = self.settings, self.service.limits
-        folder = (self._data_dir / "nats").absolute()
-        await end_predecessor(folder)
-        mqtt_port = settings.mqtt_port or free_port(settings.host)
-        check_port(settings.host, mqtt_port, what="MQTT", option="--mqtt-port")
-        server = ServerSettings(
-            binary=find_binary(settings.nats_server),
-            folder=folder,
-            mqtt_host=settings.host,
-            mqtt_port=mqtt_port,
-            nats_port=free_port("127.0.0.1"),
-            store_bytes=limits.stored_events_bytes,
-            sync_interval_s=limits.sync_interval_s,
-            payload_bytes=max(limits.mqtt_payload_bytes, limits.asynchronous_payload_bytes),
-        )
-        self._embedded = EmbeddedServer(server)
-        await self._embedded.start()
-        self._nats_url = server.url
-        self._mqtt = (_reachable(settings.host), mqtt_port)
-        await self._bus.connect(
-            server.url,
-            user=NODE_USER,
-            password=server.password,
-            within_s=_START_S,
-            is_hopeless=self._embedded.failure,
-        )
 
     async def _open_front_door(self, runtime: RuntimeSettings, tls: ssl.SSLContext) -> None:
         sources = self._sources()
@@ -335,7 +255,7 @@ class Node:
             invoke=self._invoke_as,
             store=self._store_event,
             tails=self._tails,
-            publish=self._publish,
+            publish=self._devices.publish,
             shadows=self._shadows,
             devices=self._listeners.devices,
             is_ready=lambda: self._is_ready,
@@ -387,15 +307,6 @@ class Node:
         }
         return status_document(sources, node=node, is_ready=self._is_ready)
 
-    def _tell_where(self) -> None:
-        text = json.dumps(self.addresses)
-        with _writing("data folder", self._data_dir, "--data-dir"):
-            _write_atomically(self._data_dir / NODE_FILE, text)
-        file = self.settings.ready_file
-        if file is not None:
-            with _writing("ready file", file, "--ready-file"):
-                _write_atomically(file, text)
-
     # Stop
 
     async def stop(self, *, grace_s: float) -> None:
@@ -406,15 +317,10 @@ class Node:
         """
         self._is_ready = False
         async with AsyncExitStack() as last_first:
-            if self._lock is not None:
-                last_first.callback(self._lock.close)
+            last_first.callback(self._files.close)
             if self._socket is not None:
                 last_first.callback(self._socket.close)
-            if self._embedded is not None:
-                last_first.push_async_callback(self._embedded.stop)
-            last_first.push_async_callback(self._bus.close)
-            if self._publisher is not None:
-                last_first.push_async_callback(self._publisher.__aexit__, None, None, None)
+            last_first.push_async_callback(self._devices.stop)
             last_first.push_async_callback(self._journal.close)
             if self._functions is not None:
                 last_first.push_async_callback(self._functions.stop, grace_s=1.0)
@@ -430,9 +336,7 @@ class Node:
         await self._cancel(self._simulation)
         if self._server is not None:
             self._server.close()
-        if self._lock is not None:  # else the file is that of another node
-            with suppress(OSError):
-                (self._data_dir / NODE_FILE).unlink()
+        self._files.withdraw()
         try:
             async with asyncio.timeout(grace_s):
                 await self._hub.close()
@@ -505,21 +409,6 @@ class Node:
     def _forget(self, connection_id: str) -> None:
         self._listeners.forget(connection_id)
 
-    async def _publish(self, topic: str, payload: bytes, qos: int) -> None:
-        if self._publisher is None:
-            self._publisher = MqttPublisher(*self._mqtt, client_id=f"bellwire-{self.node_id}")
-        await self._publisher.publish(topic, payload, qos=qos)
-
-    async def _simulate(self) -> None:
-        devices = make_devices(self.settings.simulate, seed=secrets.randbits(32))
-        async with MqttPublisher(*self._mqtt, client_id="bellwire-simulator") as publisher:
-            while True:
-                try:
-                    await simulate(devices, partial(publisher.publish, qos=1))
-                except BusError as error:
-                    log.warning("the simulated devices: %s", error.message)
-                    await asyncio.sleep(1.0)
-
 
 async def _swap(functions: Functions, wanted: Iterable[Function]) -> frozenset[str]:
     """Give functions new environments; return the keys of those that did not start."""
@@ -563,32 +452,3 @@ def _request_id() -> str:
 
 def _trace_id() -> str:
     return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
-
-
-def _bracket(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _reachable(host: str) -> str:
-    """Return where this machine reaches what listens on `host`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-
-
-@contextmanager
-def _writing(what: str, path: Path, option: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StartError(
-            f"the {what} {path} cannot be written: {error.strerror}",
-            hint=f"choose another with {option}",
-        ) from None
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    temporary.replace(path)

@@ -32,3 +32,13 @@ class Settings:
     ready_file: Path | None = None
     debug: str | None = None
     certificate: tuple[Path, Path] | None = None
+
+
+def bracketed(host: str) -> str:
+    """Return a host as a URL holds it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def reachable(host: str) -> str:
+    """Return where this machine reaches what listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)

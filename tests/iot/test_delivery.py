@@ -20,6 +20,7 @@ from bellwire.errors import (
 from bellwire.iot.delivery import Delivery
 from bellwire.iot.rules import compile_rule
 from bellwire.limits import Limits
+from bellwire.origin import UNKNOWN
 
 
 class Result(NamedTuple):
@@ -38,6 +39,7 @@ class FakeEvent:
         self.payload = payload
         self.timestamp_ms = 1_700_000_000_000
         self.durable = durable
+        self.origin = UNKNOWN
         self.said: list[str] = []
 
     def done(self) -> None:

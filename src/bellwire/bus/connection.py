@@ -41,6 +41,7 @@ from bellwire.bus.subjects import (
 )
 from bellwire.errors import BusError
 from bellwire.limits import Limits
+from bellwire.origin import UNKNOWN, Origin
 
 
 log = logging.getLogger("bellwire.bus")
@@ -60,7 +61,7 @@ a rule cannot take it drops itself."""
 class Event:
     """A message for one rule. Say `done()` once its work is finished, else it comes again."""
 
-    __slots__ = ("_bus", "_reply", "payload", "redelivered", "timestamp_ms", "topic")
+    __slots__ = ("_bus", "_reply", "origin", "payload", "redelivered", "timestamp_ms", "topic")
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class Event:
         timestamp_ms: int,
         reply: str,
         redelivered: bool,
+        origin: Origin = UNKNOWN,
     ) -> None:
         self._bus = bus
         self._reply = reply
@@ -78,6 +80,7 @@ class Event:
         self.payload = payload
         self.timestamp_ms = timestamp_ms
         self.redelivered = redelivered
+        self.origin = origin
 
     @property
     def durable(self) -> bool:

@@ -49,7 +49,9 @@ class MqttPublisher:
     ) -> None:
         await self._disconnect()
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 0) -> None:
+    async def publish(
+        self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False
+    ) -> None:
         """Publish; with QoS 1 return once the broker has acknowledged.
 
         A connection that was lost is made anew. Raises BusError after one more try, and
@@ -58,21 +60,21 @@ class MqttPublisher:
         check_topic(topic)
         client = self._client
         try:
-            await self._publish(topic, payload, qos)
+            await self._publish(topic, payload, qos, retain)
         except aiomqtt.MqttError:
             async with self._reconnecting:  # of many publishers that fail together, one reconnects
                 if self._client is client:
                     await self._disconnect()
                     await self._connect()
             try:
-                await self._publish(topic, payload, qos)
+                await self._publish(topic, payload, qos, retain)
             except aiomqtt.MqttError as error:
                 raise self._error(error) from None
 
-    async def _publish(self, topic: str, payload: bytes, qos: int) -> None:
+    async def _publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
         if self._client is None:
             raise aiomqtt.MqttError("not connected")
-        await self._client.publish(topic, payload, qos=qos, timeout=_TIMEOUT_S)
+        await self._client.publish(topic, payload, qos=qos, retain=retain, timeout=_TIMEOUT_S)
 
     async def _connect(self) -> None:
         client = aiomqtt.Client(

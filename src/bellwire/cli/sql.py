@@ -20,6 +20,7 @@ from bellwire.iot.sql.functions import EXTERNAL_FUNCTIONS
 from bellwire.iot.sql.scope import Message, World
 from bellwire.iot.sql.trial import Outcome, Trial, told
 from bellwire.iot.sql.values import Value
+from bellwire.origin import Origin
 
 
 def sql(
@@ -51,7 +52,8 @@ def sql(
     messages = _messages(sys.stdin.buffer, is_lines=lines)
     printed = 0
     for payload in messages:
-        message = Message(topic or trial.topic, payload, time.time_ns() // 1_000_000, client_id)
+        now_ms = time.time_ns() // 1_000_000
+        message = Message(topic or trial.topic, payload, now_ms, Origin(client_id))
         printed += _print(trial.run(message, world, explain=why), is_why=why)
     if not printed:
         raise typer.Exit(1)

@@ -22,6 +22,7 @@ from bellwire.iot.lanes import Lanes
 from bellwire.iot.rules import Rule, Unfit
 from bellwire.iot.sql.scope import Message, World
 from bellwire.limits import Limits
+from bellwire.origin import Origin
 
 
 log = logging.getLogger("bellwire.rules")
@@ -40,6 +41,8 @@ class Event(Protocol):
     def payload(self) -> bytes: ...
     @property
     def timestamp_ms(self) -> int: ...
+    @property
+    def origin(self) -> Origin: ...
     @property
     def durable(self) -> bool: ...
     def done(self) -> None: ...
@@ -173,7 +176,7 @@ class Delivery:
 
     def _evaluate(self, event: Event) -> bytes | None:
         """Return what the rule makes of an event for its function, None where it is not for it."""
-        message = Message(event.topic, event.payload, event.timestamp_ms)
+        message = Message(event.topic, event.payload, event.timestamp_ms, event.origin)
         document = self.rule.evaluate(message, _WORLD)
         if isinstance(document, Unfit):
             log.warning("rule %s, topic %s: %s", self.rule.name, event.topic, document.reason)

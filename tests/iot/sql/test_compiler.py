@@ -10,6 +10,7 @@ from bellwire.definition.model import TopicRule
 from bellwire.errors import BellwireError, Place
 from bellwire.iot.rules import Rule, Unfit, compile_rule
 from bellwire.iot.sql.scope import Message, World
+from bellwire.origin import Origin
 
 
 PLACE = Place("serverless.yml", 3, 14)
@@ -106,7 +107,8 @@ def test_a_wrong_number_of_arguments_is_undefined_and_warned_about() -> None:
 def test_it_knows_whether_the_client_is_asked_for() -> None:
     assert rule("SELECT clientId() AS c FROM 't'").broker_functions == ("clientid()",)
     assert rule("SELECT topic() AS c FROM 't'").broker_functions == ()
-    known = rule("SELECT clientid() AS c FROM 't'").evaluate(Message("t", b"{}", 0, "dev-1"), WORLD)
+    published = Message("t", b"{}", 0, Origin("dev-1"))
+    known = rule("SELECT clientid() AS c FROM 't'").evaluate(published, WORLD)
     assert known == b'{"c":"dev-1"}'
 
 

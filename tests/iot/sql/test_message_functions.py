@@ -9,8 +9,9 @@ from decimal import Decimal
 import pytest
 
 from bellwire.iot.sql.message_functions import MESSAGE_FUNCTIONS
-from bellwire.iot.sql.scope import Budget, Message, MqttProperties, Scope, World
+from bellwire.iot.sql.scope import Budget, Message, Scope, World
 from bellwire.iot.sql.values import UNDEFINED
+from bellwire.origin import MqttProperties, Origin
 
 
 GIVEN = MqttProperties(
@@ -19,7 +20,7 @@ GIVEN = MqttProperties(
 
 
 def scope(properties: MqttProperties | None = None) -> Scope:
-    message = Message("t", b"", 0, properties=properties)
+    message = Message("t", b"", 0, Origin(properties=properties))
     return Scope(UNDEFINED, message, {}, World(random.Random(7).getrandbits), Budget())
 
 

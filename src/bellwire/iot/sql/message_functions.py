@@ -10,9 +10,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from bellwire.iot.sql.numeric_functions import whole
-from bellwire.iot.sql.scope import NO_CLIENT, MqttProperties, Scope
+from bellwire.iot.sql.scope import NO_CLIENT, Scope
 from bellwire.iot.sql.signature import MessageFunction
 from bellwire.iot.sql.values import UNDEFINED, Value
+from bellwire.origin import MqttProperties
 
 
 _BASIC_INGEST = "$aws/rules/"
@@ -36,7 +37,7 @@ def _timestamp(scope: Scope) -> Value:
 
 
 def _client_id(scope: Scope) -> Value:
-    return scope.message.client_id or NO_CLIENT
+    return scope.message.origin.client_id or NO_CLIENT
 
 
 def _known(value: str | None) -> Value:
@@ -52,7 +53,7 @@ def _rand(scope: Scope) -> Value:
 
 
 def _mqtt_property(scope: Scope, name: Value) -> Value:
-    given = scope.message.properties or MqttProperties()
+    given = scope.message.origin.properties or MqttProperties()
     match name:
         case "content_type":
             return _known(given.content_type)
@@ -67,7 +68,7 @@ def _mqtt_property(scope: Scope, name: Value) -> Value:
 
 
 def _user_properties(scope: Scope, *keys: Value) -> Value:
-    given = scope.message.properties or MqttProperties()
+    given = scope.message.origin.properties or MqttProperties()
     if not keys:
         return [{key: value} for key, value in given.user] or UNDEFINED
     return [value for key, value in given.user if key == keys[0]] or UNDEFINED
@@ -79,13 +80,13 @@ MESSAGE_FUNCTIONS: dict[str, MessageFunction] = {
     "get_mqtt_property": MessageFunction(_mqtt_property, 1, 1, needs_2016=True, broker=True),
     "get_user_properties": MessageFunction(_user_properties, 0, 1, needs_2016=True, broker=True),
     "newuuid": MessageFunction(_new_uuid),
-    "principal": MessageFunction(lambda scope: _known(scope.message.principal), broker=True),
+    "principal": MessageFunction(lambda scope: _known(scope.message.origin.principal), broker=True),
     "rand": MessageFunction(_rand),
     "sourceip": MessageFunction(
-        lambda scope: _known(scope.message.source_ip), needs_2016=True, broker=True
+        lambda scope: _known(scope.message.origin.source_ip), needs_2016=True, broker=True
     ),
     "timestamp": MessageFunction(_timestamp),
     "topic": MessageFunction(_topic, 0, 1),
-    "traceid": MessageFunction(lambda scope: _known(scope.message.trace_id), broker=True),
+    "traceid": MessageFunction(lambda scope: _known(scope.message.origin.trace_id), broker=True),
 }
 """By name in lower case. `sql_version()` is the compiler's."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from bellwire.iot.sql.values import Value
+from bellwire.origin import UNKNOWN, Origin
 
 
 NO_CLIENT = "n/a"
@@ -15,30 +16,16 @@ QUERY_ELEMENTS = 100_000
 128 KB holds; queries over variables could look at the square of that."""
 
 
-class MqttProperties(NamedTuple):
-    """The properties that a publisher gave with MQTT 5; `user` in its order."""
-
-    content_type: str | None = None
-    is_text: bool | None = None
-    response_topic: str | None = None
-    correlation_data: bytes | None = None
-    user: tuple[tuple[str, str], ...] = ()
-
-
 class Message(NamedTuple):
     """What a device published. `timestamp_ms` is when it arrived, epoch milliseconds.
 
-    What is None is not known: the function that asks for it gives Undefined, clientid() `n/a`.
+    What is not known of its origin is Undefined for the function that asks, `n/a` for clientid().
     """
 
     topic: str
     payload: bytes
     timestamp_ms: int
-    client_id: str | None = None
-    principal: str | None = None
-    trace_id: str | None = None
-    source_ip: str | None = None
-    properties: MqttProperties | None = None
+    origin: Origin = UNKNOWN
 
 
 class Question(NamedTuple):

@@ -1,0 +1,133 @@
+"""The device side of a node: the broker that devices publish to, embedded or another's.
+
+What the node itself publishes goes out here too, as if a device had sent it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from contextlib import AsyncExitStack
+from functools import partial
+from urllib.parse import urlsplit
+
+from bellwire.bus.connection import Bus, without_secret
+from bellwire.bus.embedded import (
+    NODE_USER,
+    EmbeddedServer,
+    ServerSettings,
+    check_port,
+    find_binary,
+    free_port,
+)
+from bellwire.bus.mqtt import MqttPublisher, wait_accepting
+from bellwire.bus.predecessor import end_predecessor
+from bellwire.errors import BusError, StartError
+from bellwire.limits import Limits
+from bellwire.settings import Settings, bracketed, reachable
+from bellwire.simulation import make_devices, simulate
+
+
+log = logging.getLogger("bellwire.node")
+
+_START_S = 10.0
+
+
+class DeviceSide:
+    """The broker, started where it is ours, and the bus connected to it."""
+
+    def __init__(self, bus: Bus, settings: Settings, *, node_id: str, limits: Limits) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._node_id = node_id
+        self._limits = limits
+        self._embedded: EmbeddedServer | None = None
+        self._publisher: MqttPublisher | None = None
+        self._mqtt = ("127.0.0.1", settings.mqtt_port)
+        self.nats_url = ""
+        """Where the bus is, without its password."""
+
+    @property
+    def mqtt_url(self) -> str:
+        """Where devices connect."""
+        host, port = self._mqtt
+        return f"mqtt://{bracketed(host)}:{port}"
+
+    async def start(self) -> None:
+        """Start or find the broker; return once it accepts devices.
+
+        Raises StartError where this machine does not allow it, BusError where it does not answer.
+        """
+        if self._settings.nats_url is None:
+            await self._start_embedded()
+        else:
+            await self._connect(self._settings.nats_url)
+        await wait_accepting(*self._mqtt, within_s=_START_S)
+
+    async def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> None:
+        """Publish as a device would; return once the broker has it (QoS 1).
+
+        Raises BusError, and BadRequestError where the topic cannot be published to.
+        """
+        if self._publisher is None:
+            self._publisher = MqttPublisher(*self._mqtt, client_id=f"bellwire-{self._node_id}")
+        await self._publisher.publish(topic, payload, qos=qos, retain=retain)
+
+    async def simulate(self, count: int) -> None:
+        """Be so many devices that publish for ever, until cancelled."""
+        devices = make_devices(count, seed=secrets.randbits(32))
+        async with MqttPublisher(*self._mqtt, client_id="bellwire-simulator") as publisher:
+            while True:
+                try:
+                    await simulate(devices, partial(publisher.publish, qos=1))
+                except BusError as error:
+                    log.warning("the simulated devices: %s", error.message)
+                    await asyncio.sleep(1.0)
+
+    async def stop(self) -> None:
+        """Disconnect, and stop the broker where it is ours."""
+        async with AsyncExitStack() as last_first:
+            if self._embedded is not None:
+                last_first.push_async_callback(self._embedded.stop)
+            last_first.push_async_callback(self._bus.close)
+            if self._publisher is not None:
+                last_first.push_async_callback(self._publisher.__aexit__, None, None, None)
+
+    async def _connect(self, url: str) -> None:
+        if not self._settings.mqtt_port:
+            raise StartError(
+                "with --nats the MQTT port of that server must be named",
+                hint="add --mqtt-port 1883, or what its mqtt { } block says",
+            )
+        self.nats_url = without_secret(url)  # it is on /status
+        self._mqtt = (urlsplit(url).hostname or "127.0.0.1", self._settings.mqtt_port)
+        await self._bus.connect(url, within_s=_START_S)
+
+    async def _start_embedded(self) -> None:
+        settings, limits = self._settings, self._limits
+        folder = (settings.data_dir / "nats").absolute()
+        await end_predecessor(folder)
+        mqtt_port = settings.mqtt_port or free_port(settings.host)
+        check_port(settings.host, mqtt_port, what="MQTT", option="--mqtt-port")
+        server = ServerSettings(
+            binary=find_binary(settings.nats_server),
+            folder=folder,
+            mqtt_host=settings.host,
+            mqtt_port=mqtt_port,
+            nats_port=free_port("127.0.0.1"),
+            store_bytes=limits.stored_events_bytes,
+            sync_interval_s=limits.sync_interval_s,
+            payload_bytes=max(limits.mqtt_payload_bytes, limits.asynchronous_payload_bytes),
+        )
+        self._embedded = EmbeddedServer(server)
+        await self._embedded.start()
+        self.nats_url = server.url
+        self._mqtt = (reachable(settings.host), mqtt_port)
+        await self._bus.connect(
+            server.url,
+            user=NODE_USER,
+            password=server.password,
+            within_s=_START_S,
+            is_hopeless=self._embedded.failure,
+        )
