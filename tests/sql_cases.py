@@ -89,7 +89,7 @@ ARRIVAL_MS = 1732370400123
 
 def compile_case(case: Case) -> Rule:
     place = Place("serverless.yml", 1, 1)
-    definition = TopicRule("r", case.sql, case.version, "f", True, "", place)
+    definition = TopicRule("r", case.sql, case.version, (), None, True, "", place)
     return compile_rule(definition, [name for name, _ in _answers(case)])
 
 

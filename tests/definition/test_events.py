@@ -4,7 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from bellwire.definition import Finding, Integration, Route, Service, TextRun, TopicRule
+from bellwire.definition import (
+    Finding,
+    Integration,
+    LambdaAction,
+    Route,
+    Service,
+    TextRun,
+    TopicRule,
+)
 from bellwire.errors import DefinitionError, Place, UnknownKeyError
 
 
@@ -73,7 +81,8 @@ def test_rules_in_all_forms(load: Load, function: Callable[[str], str]) -> None:
             name="MyDashfUnderscore1IotTopicRule1",
             sql="SELECT * FROM 'a'",
             sql_version="2015-10-08",
-            function="my-f_1",
+            actions=(LambdaAction("my-f_1", Place("serverless.yml", 7, 9)),),
+            error_action=None,
             enabled=True,
             description="",
             sql_place=Place("serverless.yml", 8, 17),
@@ -83,7 +92,8 @@ def test_rules_in_all_forms(load: Load, function: Callable[[str], str]) -> None:
             name="my_rule",
             sql="SELECT *  FROM 'b'",
             sql_version="2016-03-23",
-            function="my-f_1",
+            actions=(LambdaAction("my-f_1", Place("serverless.yml", 9, 9)),),
+            error_action=None,
             enabled=False,
             description="onetwo",
             sql_place=Place("serverless.yml", 11, 13),
@@ -93,7 +103,8 @@ def test_rules_in_all_forms(load: Load, function: Callable[[str], str]) -> None:
             name="MyDashfUnderscore1IotTopicRule3",
             sql="a",
             sql_version="beta",
-            function="my-f_1",
+            actions=(LambdaAction("my-f_1", Place("serverless.yml", 17, 9)),),
+            error_action=None,
             enabled=True,
             description="",
             sql_place=Place("serverless.yml", 17, 20),

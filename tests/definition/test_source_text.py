@@ -139,7 +139,7 @@ def test_shortening_loses_nothing(positions: list[Position]) -> None:
 
 
 def make_rule(runs: tuple[TextRun, ...]) -> TopicRule:
-    return TopicRule("r", "", "beta", "f", True, "", Place("f.yml", 7, 9), runs)
+    return TopicRule("r", "", "beta", (), None, True, "", Place("f.yml", 7, 9), runs)
 
 
 def test_a_rule_without_runs_is_one_line() -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
-from bellwire.definition.model import TopicRule
+from bellwire.definition.model import LambdaAction, TopicRule
 from bellwire.errors import (
     BusError,
     CallerError,
@@ -109,7 +109,8 @@ class Bench:
             name="rule",
             sql=sql,
             sql_version="2016-03-23",
-            function="notify",
+            actions=(LambdaAction("notify", Place("serverless.yml", 1, 1)),),
+            error_action=None,
             enabled=True,
             description="",
             sql_place=Place("serverless.yml", 1, 1),
@@ -130,7 +131,8 @@ class Bench:
 
     def follow(self, sql: str, function: str = "notify") -> None:
         """Change the rule while it is served."""
-        self.delivery.follow(compile_rule(replace(self._definition, sql=sql, function=function)))
+        actions = (LambdaAction(function, Place("serverless.yml", 1, 1)),)
+        self.delivery.follow(compile_rule(replace(self._definition, sql=sql, actions=actions)))
 
     def take(self, topic: str, number: int = 0, *, durable: bool = True) -> FakeEvent:
         event = FakeEvent(topic, b'{"n":%d}' % number, durable=durable)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bellwire.definition.model import TopicRule
+from bellwire.definition.model import LambdaAction, TopicRule
 from bellwire.errors import Place, SqlSyntaxError, UnsupportedFeatureError
 from bellwire.iot.rules import compile_rule
 from bellwire.iot.sql.scope import Message, World
@@ -15,7 +15,9 @@ WORLD = World(lambda bits: 2 ** (bits - 1))
 
 
 def definition(sql: str) -> TopicRule:
-    return TopicRule("my_rule", sql, "2016-03-23", "f", False, "", PLACE)
+    return TopicRule(
+        "my_rule", sql, "2016-03-23", (LambdaAction("f", PLACE),), None, False, "", PLACE
+    )
 
 
 def test_a_rule_tells_what_the_node_needs() -> None:

@@ -33,7 +33,7 @@ from bellwire.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bellwire.definition import Route
+    from bellwire.definition import Route, TopicRule
     from bellwire.loading import Loaded
     from bellwire.node import Node
     from bellwire.reload.watch import Watch
@@ -232,8 +232,26 @@ def _tell_routes(console: Console, node: Node) -> None:
     console.print(routes)
     for rule in node.service.rules:
         state = "" if rule.enabled else "   (disabled)"
-        console.print(f"\n  Rule  {escape(rule.name)}  →  {escape(rule.function)}{state}")
+        console.print(f"\n  Rule  {escape(rule.name)}  →  {escape(_targets(rule))}{state}")
         console.print(f"  [dim]{escape(rule.sql)}[/]")
+
+
+def _targets(rule: TopicRule) -> str:
+    """Return what a rule hands its messages to."""
+    from bellwire.definition import HttpAction, LambdaAction, NotifyAction, RepublishAction
+
+    targets = []
+    for action in rule.actions:
+        match action:
+            case LambdaAction(function=function):
+                targets.append(function)
+            case RepublishAction(topic=topic):
+                targets.append(f"topic {topic.text}")
+            case HttpAction(url=url):
+                targets.append(url.text)
+            case NotifyAction(device_id=device):
+                targets.append(f"listeners of {device.text}")
+    return ", ".join(targets) or "(no action)"
 
 
 def _target(route: Route) -> str:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from bellwire.definition.findings import Findings
-from bellwire.definition.model import TopicRule
+from bellwire.definition.model import LambdaAction, TopicRule
 from bellwire.definition.naming import rule_logical_id
 from bellwire.definition.nodes import MappingNode, Node, ScalarNode
 from bellwire.definition.source_text import Position, positions_of, runs_of
@@ -158,7 +158,8 @@ class _Event:
             name=self._rule_name(fields) or rule_logical_id(self._function, number),
             sql=_without_breaks(text),
             sql_version=self._sql_version(fields),
-            function=self._function,
+            actions=(LambdaAction(self._function, self._item.place),),
+            error_action=None,
             enabled=enabled is not False,
             description=_without_breaks(fields.text("description") or ""),
             sql_place=start,

@@ -249,18 +249,100 @@ class TextRun(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateText:
+    """A parameter of an action: a text that may hold substitution templates `${…}`.
+
+    `place` is where it starts in the file, `runs` where each part of it stands.
+    docs.aws.amazon.com/iot/latest/developerguide/iot-substitution-templates.html
+    """
+
+    text: str
+    place: Place
+    runs: tuple[TextRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaAction:
+    """Invokes a function of the service, by its key, with what SELECT gives.
+
+    docs.aws.amazon.com/iot/latest/developerguide/lambda-rule-action.html
+    """
+
+    function: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class RepublishHeaders:
+    """The MQTT 5 properties of what is republished; each None is absent.
+
+    docs.aws.amazon.com/iot/latest/apireference/API_MqttHeaders.html
+    """
+
+    payload_format: TemplateText | None = None
+    content_type: TemplateText | None = None
+    response_topic: TemplateText | None = None
+    correlation_data: TemplateText | None = None
+    message_expiry: TemplateText | None = None
+    user_properties: tuple[tuple[TemplateText, TemplateText], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepublishAction:
+    """Publishes what SELECT gives to another topic, with a QoS of 0 or 1.
+
+    docs.aws.amazon.com/iot/latest/developerguide/republish-rule-action.html
+    """
+
+    topic: TemplateText
+    qos: TemplateText
+    place: Place
+    headers: RepublishHeaders | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAction:
+    """Posts what SELECT gives to a URL, once who serves `confirmation_url` has confirmed.
+
+    docs.aws.amazon.com/iot/latest/developerguide/https-rule-action.html
+    """
+
+    url: TemplateText
+    confirmation_url: str
+    place: Place
+    headers: tuple[tuple[str, TemplateText], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyAction:
+    """Pushes what SELECT gives to those who listen to a device, without a function. Ours.
+
+    `timestamp` is epoch milliseconds; None stands for when the message arrived.
+    """
+
+    device_id: TemplateText
+    place: Place
+    timestamp: TemplateText | None = None
+
+
+Action: TypeAlias = LambdaAction | RepublishAction | HttpAction | NotifyAction
+
+
+@dataclass(frozen=True, slots=True)
 class TopicRule:
-    """A topic rule, from a function's `iot` event.
+    """A topic rule: from a function's `iot` event, or of one's own.
 
     `sql` is the statement as AWS would get it; `sql_place` is where it starts in the file, and
     `sql_runs` where each part of it stands (see `sql_position`).
-    `sql_version` is `2015-10-08` where the file names none, as on AWS.
+    `sql_version` is `2015-10-08` where the file names none, as on AWS. `error_action` is for
+    messages for which an action has failed; it is never a NotifyAction.
     """
 
     name: str
     sql: str
     sql_version: str
-    function: str
+    actions: tuple[Action, ...]
+    error_action: Action | None
     enabled: bool
     description: str
     sql_place: Place

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import orjson
 
-from bellwire.definition.model import TopicRule
+from bellwire.definition.model import LambdaAction, TopicRule
 from bellwire.errors import BadRequestError, SqlSyntaxError, UnsupportedFeatureError
 from bellwire.iot.sql.arithmetic import NEWEST, OLDEST
 from bellwire.iot.sql.compiler import Compiled, compile_statement
@@ -33,7 +33,10 @@ class Rule:
         self, definition: TopicRule, topic_filter: TopicFilter, compiled: Compiled
     ) -> None:
         self.name = definition.name
-        self.function = definition.function
+        self.actions = definition.actions
+        self.function = next(
+            (each.function for each in self.actions if isinstance(each, LambdaAction)), ""
+        )
         self.enabled = definition.enabled
         self.topic_filter = topic_filter
         self.warnings = _warnings(definition, compiled)

@@ -36,7 +36,7 @@ EXPRESSIONS = st.recursive(
 
 
 def rule(sql: str, version: str = "2016-03-23") -> Rule:
-    return compile_rule(TopicRule("r", sql, version, "f", True, "", PLACE))
+    return compile_rule(TopicRule("r", sql, version, (), None, True, "", PLACE))
 
 
 def test_warnings_of_what_aws_does_not_document() -> None:

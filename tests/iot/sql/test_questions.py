@@ -11,7 +11,9 @@ from bellwire.iot.sql.values import UNDEFINED
 
 
 def rule(sql: str) -> Rule:
-    definition = TopicRule("r", sql, "2016-03-23", "f", True, "", Place("serverless.yml", 1, 1))
+    definition = TopicRule(
+        "r", sql, "2016-03-23", (), None, True, "", Place("serverless.yml", 1, 1)
+    )
     return compile_rule(definition, ["get_thing_shadow", "aws_lambda"])
 
 
