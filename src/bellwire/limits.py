@@ -95,7 +95,8 @@ class Limits:
     """Largest message a device may publish
     [docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits]."""
     events_in_flight: int = 1000
-    """Events of one rule taken from the broker and not yet done. Ours."""
+    """Events of one rule taken from the broker and not yet done; of all that share a consumer,
+    where a service has more than 16. Ours."""
     function_retries: int = 2
     """Times a failed asynchronous invocation is tried again
     [docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html]."""
@@ -197,3 +198,12 @@ SHADOW_TOKEN_BYTES = 64
 SHADOW_VERSION_KEPT_S = 48 * 3600
 """How long the version of a deleted shadow is kept, in seconds, for a new one of its name
 [docs.aws.amazon.com/iot/latest/developerguide/device-shadow-data-flow.html]."""
+
+# Ours: what the broker is asked to keep apart for the rules.
+RULE_CONSUMERS = 16
+"""Durable consumers for the rules of a service. The server looks at each one for every message that
+it stores; up to so many rules have one of their own each, more share them."""
+CONSUMER_FILTERS = 8
+"""Topic filters of one consumer; those of more rules are made wider."""
+PLAIN_FILTERS = 64
+"""Topic filters that a node subscribes to for messages of QoS 0; more are made wider."""

@@ -1,14 +1,29 @@
-"""The rules that a node serves: each has a delivery, which the bus gives its events."""
+"""The rules that a node serves: each has a delivery, which gets the events that match.
+
+The broker gives a node each message once for all rules that share a consumer; a topic tree tells
+which of them it is for. It is done when all of them are done with it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import logging
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 
-from bellwire.bus.connection import Bus, RuleSource
+from bellwire.bus.connection import Bus
+from bellwire.bus.rule_events import Event, EventSource, RuleEvents
+from bellwire.errors import UpstreamError
+from bellwire.iot.cover import cover
 from bellwire.iot.delivery import Delivery, DeliveryStatistics, InvokeFunction
 from bellwire.iot.rules import Rule
-from bellwire.limits import Limits
+from bellwire.iot.topic_tree import TopicTree
+from bellwire.iot.topics import TopicFilter
+from bellwire.limits import CONSUMER_FILTERS, PLAIN_FILTERS, RULE_CONSUMERS, Limits
+
+
+log = logging.getLogger("bellwire.rules")
 
 
 class Rules:
@@ -23,18 +38,19 @@ class Rules:
         limits: Limits,
     ) -> None:
         self._bus = bus
+        self._events = RuleEvents(bus, limits=limits)
         self._invoke = invoke
         self._request_id = request_id
         self._limits = limits
         self._deliveries: dict[str, Delivery] = {}
-        self._alive: dict[str, asyncio.Task[None]] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._alive: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, rules: Iterable[Rule]) -> None:
-        """Serve rules from now on. Raises BusError, also where another node serves one of them."""
-        enabled = [rule for rule in rules if rule.enabled]
-        await self._bus.check_alone(rule.name for rule in enabled)
-        await self.replace(enabled)
+        """Serve rules from now on. Raises BusError, also where another node serves them."""
+        await self._events.check_alone()
+        self._alive = asyncio.create_task(self._keep_alive())
+        await self.replace(rules)
 
     async def replace(self, rules: Iterable[Rule]) -> None:
         """Serve these rules instead; one of the same name goes on where it is. Raises BusError.
@@ -47,12 +63,14 @@ class Rules:
             if name in self._deliveries:
                 self._deliveries[name].follow(rule)
             else:
-                self._add(rule)
+                self._deliveries[name] = self._make_delivery(rule)
         for name in gone:
-            self._end(name)
-        await self._bus.listen(
-            RuleSource(name, delivery.rule.topic_filter.text, delivery.take)
-            for name, delivery in self._deliveries.items()
+            self._run(self._deliveries.pop(name).stop())
+        everything = list(self._deliveries.values())
+        await self._events.listen(
+            [self._source(name, group) for name, group in self._groups().items()],
+            plain=cover(_filters(everything), PLAIN_FILTERS),
+            on_plain=self._taker(everything),
         )
 
     def statistics(self) -> Mapping[str, DeliveryStatistics]:
@@ -61,29 +79,131 @@ class Rules:
 
     async def stop(self) -> None:
         """Take no more events; wait for the invocations that run."""
-        await asyncio.gather(*(each.stop() for each in self._deliveries.values()), *self._ending)
+        await asyncio.gather(*(each.stop() for each in self._deliveries.values()), *self._tasks)
 
     async def close(self) -> None:
         """End what is still waited for."""
-        tasks = {*self._alive.values(), *self._ending}
+        tasks = set(self._tasks)
+        if self._alive is not None:
+            tasks.add(self._alive)
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
 
-    def _add(self, rule: Rule) -> None:
-        delivery = self._deliveries[rule.name] = Delivery(
+    def _make_delivery(self, rule: Rule) -> Delivery:
+        return Delivery(
             rule,
             invoke=self._invoke,
             bury=self._bus.bury,
             request_id=self._request_id,
             limits=self._limits,
         )
-        self._alive[rule.name] = asyncio.create_task(delivery.keep_alive())
 
-    def _end(self, name: str) -> None:
-        delivery = self._deliveries.pop(name)
-        self._alive.pop(name).cancel()
-        task = asyncio.create_task(delivery.stop())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+    def _groups(self) -> Mapping[str, list[Delivery]]:
+        """Return which rules share a consumer, by its name: none, if they are few.
+
+        A rule that cannot keep up fills its consumer, so many rules are spread over several; by
+        their names, so that a further rule moves no other.
+        """
+        if len(self._deliveries) <= RULE_CONSUMERS:
+            return {name: [delivery] for name, delivery in self._deliveries.items()}
+        groups: defaultdict[str, list[Delivery]] = defaultdict(list)
+        for name, delivery in self._deliveries.items():
+            groups[f"@{zlib.crc32(name.encode()) % RULE_CONSUMERS}"].append(delivery)
+        return groups
+
+    def _source(self, name: str, group: list[Delivery]) -> EventSource:
+        return EventSource(
+            name,
+            rules=tuple(delivery.rule.name for delivery in group),
+            filters=cover(_filters(group), CONSUMER_FILTERS),
+            on_event=self._taker(group),
+        )
+
+    def _taker(self, group: list[Delivery]) -> Callable[[Event], None]:
+        tree = TopicTree((delivery.rule.topic_filter, delivery) for delivery in group)
+
+        def take(event: Event) -> None:
+            found = tree.match(event.topic)
+            if not found:
+                event.done()  # the broker was asked for a little more than is needed
+            elif len(event.payload) > self._limits.mqtt_payload_bytes:
+                self._refuse(event, found)
+            elif len(found) == 1:
+                found[0].take(event)
+            else:
+                shared = SharedEvent(event, len(found))
+                for delivery in found:
+                    delivery.take(shared)
+
+        return take
+
+    def _refuse(self, event: Event, found: Iterable[Delivery]) -> None:
+        # The server itself takes more: its bound is also that of asynchronous invocations.
+        size, limit = len(event.payload), self._limits.mqtt_payload_bytes
+        log.warning(
+            "a message of %d bytes on topic %s is not for a rule: custom.bellwire.limits."
+            "mqttPayloadBytes allows %d",
+            size,
+            event.topic[:256],
+            limit,
+        )
+        if event.durable:
+            self._run(self._bury(event, [delivery.rule.name for delivery in found]))
+
+    async def _bury(self, event: Event, rules: Iterable[str]) -> None:
+        """Keep what the broker has acknowledged and no rule may have; AWS would not take it."""
+        for rule in rules:
+            headers = {
+                "Bellwire-Rule": rule,
+                "Bellwire-Topic": event.topic[:256],
+                "Bellwire-Reason": f"larger than {self._limits.mqtt_payload_bytes} bytes",
+            }
+            try:
+                await self._bus.bury(rule, event.payload, headers)
+            except UpstreamError as error:
+                log.error("rule %s: %s", rule, error.message)
+                if error.retryable:
+                    return  # it is given out again
+        event.done()
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.redelivery_s / 3)
+            for delivery in self._deliveries.values():
+                delivery.keep_alive()
+
+    def _run(self, work: Coroutine[object, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class SharedEvent:
+    """An event that several rules have in hand: done when each of them is done with it."""
+
+    __slots__ = ("_event", "_left", "durable", "origin", "payload", "timestamp_ms", "topic")
+
+    def __init__(self, event: Event, rules: int) -> None:
+        self._event = event
+        self._left = rules
+        self.topic = event.topic
+        self.payload = event.payload
+        self.timestamp_ms = event.timestamp_ms
+        self.origin = event.origin
+        self.durable = event.durable
+
+    def done(self) -> None:
+        """Say that one of the rules is done with it."""
+        self._left -= 1
+        if not self._left:
+            self._event.done()
+
+    def in_progress(self) -> None:
+        """Say that it is being worked on."""
+        self._event.in_progress()
+
+
+def _filters(group: Iterable[Delivery]) -> Iterable[TopicFilter]:
+    return (delivery.rule.topic_filter for delivery in group)

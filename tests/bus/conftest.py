@@ -17,7 +17,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from bellwire.bus.connection import Bus, Event, RuleSource
+from bellwire.bus.connection import Bus
 from bellwire.bus.embedded import (
     NODE_USER,
     EmbeddedServer,
@@ -26,11 +26,32 @@ from bellwire.bus.embedded import (
     free_port,
 )
 from bellwire.bus.mqtt import wait_accepting
+from bellwire.bus.rule_events import Event, EventSource, RuleEvents
+from bellwire.iot.topics import TopicFilter
 from bellwire.limits import Limits
 
 
 START_S = 5.0
 AT_ONCE = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class ListeningBus(Bus):
+    """A bus with the events of rules: each source has what its filters stand for, as rules have."""
+
+    def __init__(self, *, scope: str, limits: Limits) -> None:
+        super().__init__(scope=scope, limits=limits)
+        self.rules = RuleEvents(self, limits=limits)
+
+    async def listen(self, sources: Iterable[EventSource]) -> None:
+        sources = list(sources)
+        plain = {each for source in sources for each in source.filters}
+
+        def take(event: Event) -> None:
+            for source in sources:
+                if any(TopicFilter.parse(each).matches(event.topic) for each in source.filters):
+                    source.on_event(event)
+
+        await self.rules.listen(sources, plain=plain, on_plain=take)
 
 
 class Broker:
@@ -63,10 +84,10 @@ class Broker:
         await wait_accepting("127.0.0.1", self.settings.mqtt_port, within_s=START_S)
 
     @asynccontextmanager
-    async def bus(self, scope: str = "app-dev", **bounds: float) -> AsyncIterator[Bus]:
+    async def bus(self, scope: str = "app-dev", **bounds: float) -> AsyncIterator[ListeningBus]:
         """Connect as a node does."""
         limits = replace(Limits(redelivery_s=0.5), **bounds)  # type: ignore[arg-type]  # ints too
-        bus = Bus(scope=scope, limits=limits)
+        bus = ListeningBus(scope=scope, limits=limits)
         await bus.connect(
             self.settings.url,
             user=NODE_USER,
@@ -121,8 +142,8 @@ class Inbox:
         if self.done:
             event.done()
 
-    def source(self, rule: str, topic_filter: str) -> RuleSource:
-        return RuleSource(rule, topic_filter, self.take)
+    def source(self, name: str, *filters: str, rules: Iterable[str] = ()) -> EventSource:
+        return EventSource(name, tuple(rules) or (name,), filters, self.take)
 
     @property
     def payloads(self) -> list[bytes]:

@@ -137,12 +137,10 @@ class Delivery:
         """Go by another rule of the same name: what runs ends by the one that it began with."""
         self.rule = rule
 
-    async def keep_alive(self) -> None:
-        """Tell the broker, until cancelled, that the events in hand are being worked on."""
-        while True:
-            await asyncio.sleep(self._limits.redelivery_s / 3)
-            for job in self._jobs:
-                job.event.in_progress()
+    def keep_alive(self) -> None:
+        """Tell the broker that the events in hand are being worked on."""
+        for job in self._jobs:
+            job.event.in_progress()
 
     async def stop(self) -> None:
         """Take no more events; wait for the invocations that run.
