@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from bellwire.definition.model import TopicRule
+from bellwire.definition.model import LambdaAction, TopicRule
 from bellwire.errors import BusError, Place
 from bellwire.iot.rules import Rule, compile_rule
 from bellwire.limits import RULE_CONSUMERS, Limits
@@ -55,7 +55,8 @@ class Served:
 def rule(name: str, topic_filter: str) -> Rule:
     sql = f"SELECT VALUE n FROM '{topic_filter}'"
     place = Place("serverless.yml", 1, 1)
-    return compile_rule(TopicRule(name, sql, "2016-03-23", name, True, "", place))
+    action = LambdaAction(name, place)
+    return compile_rule(TopicRule(name, sql, "2016-03-23", (action,), None, True, "", place))
 
 
 @asynccontextmanager
