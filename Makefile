@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 DEVICES ?= 8
 
-.PHONY: run test check bench conformance differential sql-page fuzz lock clean
+.PHONY: run test check bench conformance differential sql-page loss fuzz lock clean
 
 run: $(VENV)/run.stamp ## the bundled application with simulated devices
 	@$(BIN)/bellwire run --simulate $(DEVICES)
@@ -34,6 +34,9 @@ differential: $(VENV)/dev.stamp ## the Python worker beside AWS's runtime client
 
 sql-page: $(VENV)/dev.stamp ## every feature and function of IoT SQL with its cases: docs/iot-sql.md
 	@$(BIN)/python -m tests.sql_page
+
+loss: $(VENV)/dev.stamp ## 20 000 events while everything is killed: what is missing, what came twice
+	@$(BIN)/python -m tests.loss
 
 fuzz: $(VENV)/dev.stamp ## a minute of broken statements through IoT SQL
 	@$(BIN)/python -m tests.fuzz_sql
