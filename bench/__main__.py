@@ -19,6 +19,8 @@ from bench import (
     memory,
     messages,
     mock,
+    pipeline,
+    rules,
     sql,
 )
 from bench.figures import collect
@@ -34,6 +36,8 @@ BENCHMARKS: dict[str, Callable[[], dict[tuple[str, str], float]]] = {
     "invocations": invocations.run,
     "memory": memory.run,
     "sql": sql.run,
+    "rules": rules.run,
+    "pipeline": pipeline.run,
 }
 
 

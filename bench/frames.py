@@ -38,9 +38,10 @@ def handshake(url: str) -> bytes:
 
 def masked(opcode: int, payload: bytes) -> bytes:
     """Return a whole frame as a client sends it; always the same mask, so it is made once."""
-    assert len(payload) < 126
+    size = len(payload)
+    length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2)
     body = bytes(byte ^ _MASK[index % 4] for index, byte in enumerate(payload))
-    return bytes((0x80 | opcode, 0x80 | len(payload))) + _MASK + body
+    return bytes((0x80 | opcode,)) + length + _MASK + body
 
 
 def unmasked(opcode: int, payload: bytes) -> bytes:

@@ -11,7 +11,7 @@ import json
 import multiprocessing
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
@@ -24,6 +24,8 @@ from bench.frames import TEXT, handshake, masked
 
 
 Kind = Literal["websocket", "mqtt"]
+TALLY = 50
+"""Updates between two reports of a tally."""
 MARK = re.compile(rb"#(\d{8})#")
 
 
@@ -62,7 +64,7 @@ class _Receiver(asyncio.Protocol):
     """Sends its opening bytes one after the other, each when the answer to the last is in."""
 
     def __init__(
-        self, opening: list[bytes], counter: _Counter, ready: asyncio.Future[None]
+        self, opening: list[bytes], counter: _Counter | _Tally, ready: asyncio.Future[None]
     ) -> None:
         self._opening = opening
         self._counter = counter
@@ -92,8 +94,23 @@ class _Receiver(asyncio.Protocol):
             self._ready.set_exception(ConnectionError("closed before it was ready"))
 
 
-def _websocket_opening(url: str, device: str) -> list[bytes]:
-    message = {"action": "set_notify_list", "notify_list": [{"device_id": device}]}
+class _Tally:
+    """Counts marks without telling them apart, and tells how many there were now and then."""
+
+    def __init__(self, report: Connection) -> None:
+        self._report = report
+        self._seen = 0
+
+    def count(self, data: bytes) -> None:
+        before = self._seen
+        self._seen += len(MARK.findall(data))
+        if self._seen // TALLY != before // TALLY:
+            self._report.send(self._seen)
+
+
+def _websocket_opening(url: str, devices: Sequence[str]) -> list[bytes]:
+    listened = [{"device_id": device} for device in devices]
+    message = {"action": "set_notify_list", "notify_list": listened}
     return [handshake(url), masked(TEXT, json.dumps(message).encode())]
 
 
@@ -107,37 +124,71 @@ def _mqtt_opening(topic: str, client_id: str) -> list[bytes]:
     ]
 
 
-async def _receive(kind: Kind, address: str, device: str, count: int, report: Connection) -> None:
-    loop = asyncio.get_running_loop()
-    counter = _Counter(count, report)
+class _Opening(NamedTuple):
+    host: str
+    port: int
+    frames: list[bytes]
+
+
+def _openings(kind: Kind, address: str, device: str, count: int) -> Iterator[_Opening]:
     url = urlsplit(address)
     for number in range(count):
+        frames = (
+            _websocket_opening(address, [device])
+            if kind == "websocket"
+            else _mqtt_opening(f"devices/{device}/parameters", f"receiver-{number}")
+        )
+        yield _Opening(url.hostname or "127.0.0.1", url.port or 0, frames)
+
+
+async def _receive(
+    openings: Iterable[_Opening], counter: _Counter | _Tally, report: Connection
+) -> None:
+    loop = asyncio.get_running_loop()
+    for opening in openings:
         ready: asyncio.Future[None] = loop.create_future()
-        if kind == "websocket":
-            opening = _websocket_opening(address, device)
-        else:
-            opening = _mqtt_opening(f"devices/{device}/parameters", f"receiver-{number}")
-        make = partial(_Receiver, opening, counter, ready)
-        await loop.create_connection(make, url.hostname or "127.0.0.1", url.port or 0)
+        make = partial(_Receiver, opening.frames, counter, ready)
+        await loop.create_connection(make, opening.host, opening.port)
         await ready
     report.send("ready")
     await asyncio.Event().wait()
 
 
 def _run(kind: Kind, address: str, device: str, count: int, report: Connection) -> None:
-    uvloop.run(_receive(kind, address, device, count, report))
+    openings = _openings(kind, address, device, count)
+    uvloop.run(_receive(openings, _Counter(count, report), report))
+
+
+def _run_tally(address: str, devices: Sequence[str], report: Connection) -> None:
+    url = urlsplit(address)
+    frames = _websocket_opening(address, devices)
+    opening = _Opening(url.hostname or "127.0.0.1", url.port or 0, frames)
+    uvloop.run(_receive([opening], _Tally(report), report))
+
+
+@contextmanager
+def tally(address: str, *, devices: Sequence[str]) -> Iterator[Connection]:
+    """Start one receiver of many devices; yields the pipe that tells how many updates it had."""
+    with _running(_run_tally, address, devices) as report:
+        yield report
 
 
 @contextmanager
 def receivers(kind: Kind, address: str, *, device: str, count: int) -> Iterator[Connection]:
     """Start receivers in a process; yields the pipe on which each `Arrival` comes."""
+    with _running(_run, kind, address, device, count) as report:
+        yield report
+
+
+@contextmanager
+def _running(target: Callable[..., None], *arguments: object) -> Iterator[Connection]:
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(kind, address, device, count, theirs), daemon=True)
+    process = context.Process(target=target, args=(*arguments, theirs), daemon=True)
     process.start()
     try:
         if not mine.poll(60) or mine.recv() != "ready":
-            raise SystemExit(f"{count} {kind} receivers could not connect to {address}")
+            raise SystemExit(f"the receivers could not connect: {arguments}")
         yield mine
     finally:
         process.kill()

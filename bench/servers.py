@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,11 +33,17 @@ class NodeAddress(NamedTuple):
 
 
 @contextmanager
-def running_node(*arguments: str, service: str | None = None) -> Iterator[NodeAddress]:
-    """Run one of `services/`; without a name the bundled application."""
+def running_node(
+    *arguments: str, service: str | None = None, files: Mapping[str, str] | None = None
+) -> Iterator[NodeAddress]:
+    """Run one of `services/`, or the service in `files`; without either the bundled application."""
     with TemporaryDirectory(prefix="bellwire-bench-") as folder:
         if service is not None:
             _copy_service(service, Path(folder))
+        for name, text in (files or {}).items():
+            file = Path(folder) / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
         ready = Path(folder) / "ready.json"
         command = [
             sys.executable, "-m", "bellwire", "run", *arguments,

@@ -4,7 +4,7 @@ filters there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from bellwire.iot.topics import TopicFilter
@@ -35,11 +35,15 @@ class TopicTree(Generic[T]):
     def match(self, topic: str) -> list[T]:
         """Return the values of all filters that match a topic; none twice but where added twice."""
         levels = topic.split("/")
+        found: list[T] = []
         if not topic.startswith("$"):
-            return list(_match(self._root, levels, 0))
+            _collect(self._root, levels, 0, found)
+            return found
         # No filter that starts with a wildcard stands for these [MQTT 3.1.1, 4.7.2].
         branch = self._root.below.get(levels[0])
-        return [] if branch is None else list(_match(branch, levels, 1))
+        if branch is not None:
+            _collect(branch, levels, 1, found)
+        return found
 
     def _add(self, levels: tuple[str, ...], value: T) -> None:
         is_open = levels[-1] == "#"
@@ -49,12 +53,12 @@ class TopicTree(Generic[T]):
         (branch.open_ended if is_open else branch.ending).append(value)
 
 
-def _match(branch: _Branch[T], levels: list[str], position: int) -> Iterator[T]:
+def _collect(branch: _Branch[T], levels: list[str], position: int, found: list[T]) -> None:
     if position == len(levels):
-        yield from branch.ending
+        found += branch.ending
         return
-    yield from branch.open_ended
+    found += branch.open_ended
     for level in (levels[position], "+"):
         below = branch.below.get(level)
         if below is not None:
-            yield from _match(below, levels, position + 1)
+            _collect(below, levels, position + 1, found)
