@@ -116,7 +116,10 @@ class Limits:
     stored_events_bytes: int = 4 * 1024**3
     """Disk the embedded broker may use; once full, QoS 1 publishes are not acknowledged. Ours."""
     dead_letters_bytes: int = 256 * 1024**2
-    """Disk for events whose function failed for good; beyond it the oldest go. Ours."""
+    """Disk for events whose function failed for good; beyond it the oldest go, and the log tells.
+    Ours."""
+    dead_letters_in_flight: int = 256
+    """Dead letters that are with their rules once more; a retry of many waits for room. Ours."""
     sync_interval_s: float = 120.0
     """How often the embedded broker forces its files to disk; 0 after every message. Between two,
     a power cut may lose what was acknowledged; a killed process loses nothing. NATS's default

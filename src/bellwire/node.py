@@ -26,8 +26,10 @@ from typing import Any
 
 from bellwire import __version__, console
 from bellwire.bus.connection import Bus
+from bellwire.bus.dead_letters import DeadLetters
 from bellwire.bus.embedded import check_port, listen
 from bellwire.bus.invocations import Invocations
+from bellwire.bus.retries import Retries
 from bellwire.definition import Function, Stage
 from bellwire.definition.changes import Changes
 from bellwire.devices import DeviceSide
@@ -100,8 +102,13 @@ class Node:
             waiting=self._hub.waiting_bytes,
         )
         self._loaded = loaded
+        self._letters = DeadLetters(self._bus, limits=service.limits)
         self._rules = Rules(
-            self._bus, invoke=self._invoke, request_id=_request_id, limits=service.limits
+            self._bus,
+            invoke=self._invoke,
+            bury=self._letters.bury_event,
+            request_id=_request_id,
+            limits=service.limits,
         )
         self._shadows = Shadows(
             self._bus, publish=self._devices.publish, now_ms=_now_ms, limits=service.limits
@@ -112,6 +119,13 @@ class Node:
             tails=self._tails, store=LogStore(self._data_dir / FOLDER, kept) if kept else None
         )
         self._invocations = Invocations(self._bus, limits=service.limits)
+        self._retries = Retries(
+            self._letters,
+            give=self._rules.give,
+            store=self._invocations.store,
+            functions=lambda: self.service.functions,
+            limits=service.limits,
+        )
         self._functions: Functions | None = None
         self._backlog: Backlog | None = None
         self._socket: socket.socket | None = None
@@ -198,7 +212,7 @@ class Node:
             simulating = self._devices.simulate(self.settings.simulate)
             self._simulation = [asyncio.create_task(simulating)]
         self._is_ready = True
-        self._files.tell(self.addresses)
+        self._files.tell(self.addresses, token=self._token)
 
     def _listen(self) -> socket.socket:
         host, port = self.settings.host, self.settings.port
@@ -232,7 +246,7 @@ class Node:
         around = Surroundings(
             invoke=self._invoke_as,
             store=self._invocations.store,
-            bury=self._invocations.bury,
+            bury=self._letters.bury_invocation,
             arn=partial(function_arn, runtime=runtime),
             new_request_id=_request_id,
             now_ms=_now_ms,
@@ -241,7 +255,7 @@ class Node:
 
     async def _start_bus(self) -> None:
         await self._devices.start()
-        await self._bus.open_dead_letters()
+        await self._letters.open()
         await self._invocations.open()
 
     async def _open_front_door(self, runtime: RuntimeSettings, tls: ssl.SSLContext) -> None:
@@ -257,6 +271,7 @@ class Node:
             tails=self._tails,
             publish=self._devices.publish,
             shadows=self._shadows,
+            dead_letters=self._retries,
             devices=self._listeners.devices,
             is_ready=lambda: self._is_ready,
             pages=console.files(),
@@ -328,6 +343,8 @@ class Node:
                 last_first.push_async_callback(self._http.close)
             last_first.push_async_callback(self._http_client.close)
             last_first.push_async_callback(self._cancel, self._tasks)
+            last_first.push_async_callback(self._letters.close)
+            last_first.push_async_callback(self._retries.close)
             last_first.push_async_callback(self._rules.close)
             last_first.push_async_callback(self._shadows.close)
             await self._end_work(grace_s)

@@ -46,11 +46,14 @@ class NodeFiles:
             with _writing("ready file", file, "--ready-file"):
                 file.unlink(missing_ok=True)
 
-    def tell(self, addresses: Mapping[str, object]) -> None:
-        """Write where the node listens; raises StartError."""
+    def tell(self, addresses: Mapping[str, object], *, token: str) -> None:
+        """Write where the node listens, and in the data folder what it is asked with; StartError.
+
+        Only who runs the node may read the token.
+        """
         text = json.dumps(addresses)
         with _writing("data folder", self.data_dir, "--data-dir"):
-            _write_atomically(self.data_dir / NODE_FILE, text)
+            _write_atomically(self.data_dir / NODE_FILE, json.dumps({**addresses, "token": token}))
         file = self._ready_file
         if file is not None:
             with _writing("ready file", file, "--ready-file"):

@@ -16,7 +16,8 @@ from bellwire.bus.connection import Bus
 from bellwire.bus.rule_events import Event, EventSource, RuleEvents
 from bellwire.errors import UpstreamError
 from bellwire.iot.cover import cover
-from bellwire.iot.delivery import Delivery, DeliveryStatistics, InvokeFunction
+from bellwire.iot.delivery import Bury, Delivery, DeliveryStatistics, InvokeFunction
+from bellwire.iot.delivery import Event as RuleEvent
 from bellwire.iot.rules import Rule
 from bellwire.iot.topic_tree import TopicTree
 from bellwire.iot.topics import TopicFilter
@@ -34,12 +35,14 @@ class Rules:
         bus: Bus,
         *,
         invoke: InvokeFunction,
+        bury: Bury,
         request_id: Callable[[], str],
         limits: Limits,
     ) -> None:
         self._bus = bus
         self._events = RuleEvents(bus, limits=limits)
         self._invoke = invoke
+        self._bury = bury
         self._request_id = request_id
         self._limits = limits
         self._deliveries: dict[str, Delivery] = {}
@@ -73,6 +76,14 @@ class Rules:
             on_plain=self._taker(everything),
         )
 
+    def give(self, name: str, event: RuleEvent) -> bool:
+        """Give a rule an event that is for it alone; False where it is not served."""
+        delivery = self._deliveries.get(name)
+        if delivery is None:
+            return False
+        delivery.take(event)
+        return True
+
     def statistics(self) -> Mapping[str, DeliveryStatistics]:
         """Return the figures of this moment, by rule."""
         return {name: each.statistics() for name, each in self._deliveries.items()}
@@ -95,7 +106,7 @@ class Rules:
         return Delivery(
             rule,
             invoke=self._invoke,
-            bury=self._bus.bury,
+            bury=self._bury,
             request_id=self._request_id,
             limits=self._limits,
         )
@@ -150,9 +161,9 @@ class Rules:
             limit,
         )
         if event.durable:
-            self._run(self._bury(event, [delivery.rule.name for delivery in found]))
+            self._run(self._set_aside(event, [delivery.rule.name for delivery in found]))
 
-    async def _bury(self, event: Event, rules: Iterable[str]) -> None:
+    async def _set_aside(self, event: Event, rules: Iterable[str]) -> None:
         """Keep what the broker has acknowledged and no rule may have; AWS would not take it."""
         for rule in rules:
             headers = {
@@ -161,7 +172,7 @@ class Rules:
                 "Bellwire-Reason": f"larger than {self._limits.mqtt_payload_bytes} bytes",
             }
             try:
-                await self._bus.bury(rule, event.payload, headers)
+                await self._bury(rule, event, headers)
             except UpstreamError as error:
                 log.error("rule %s: %s", rule, error.message)
                 if error.retryable:

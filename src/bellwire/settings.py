@@ -7,7 +7,9 @@ from pathlib import Path
 
 
 NODE_FILE = "node.json"
-"""In the data folder: where the running node listens, as in the ready file."""
+"""In the data folder: where the running node listens, as in the ready file, and its token."""
+TOKEN_HEADER = "X-Bellwire-Token"
+"""Has the node's token in a request of one of its own functions, or of who may read its folder."""
 
 
 @dataclass(frozen=True, slots=True)

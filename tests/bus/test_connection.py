@@ -13,6 +13,7 @@ import pytest
 from nats.aio.msg import Msg
 
 from bellwire.bus.connection import Bus
+from bellwire.bus.dead_letters import DeadLetters
 from bellwire.bus.embedded import NODE_USER, free_port
 from bellwire.errors import BusError
 from bellwire.limits import Limits
@@ -72,7 +73,8 @@ def test_a_device_reads_nothing_of_what_is_the_nodes(
         ):
             inbox = make_inbox()
             await bus.listen([inbox.source("rule", "a")])
-            await bus.open_dead_letters()
+            letters = DeadLetters(bus, limits=Limits())
+            await letters.open()
             for topic_filter in (
                 "#",
                 "bellwire/#",
@@ -86,7 +88,7 @@ def test_a_device_reads_nothing_of_what_is_the_nodes(
                     await spy.subscribe(topic_filter)
             await device.publish("a", b"secret", qos=1)  # the rule's copy goes to bellwire.rule…
             await inbox.wait_for(b"secret")
-            await bus.bury("rule", b"dead", {})
+            await letters.bury_invocation("work", b"dead", {})
             await node.publish("bellwire.x", b"x")
             await node.flush()
             await device.publish("last", b"last", qos=0)
@@ -116,42 +118,6 @@ def test_the_nats_port_without_a_password_is_a_device_too(
         async with start_broker() as broker:
             answer = await asyncio.to_thread(talk, broker.settings.nats_port)
             assert b"Permissions Violation for Publish" in answer
-
-    asyncio.run(main())
-
-
-# Dead letters
-
-
-def test_a_dead_letter_is_stored_with_its_headers(start_broker: StartBroker) -> None:
-    headers = {
-        "Bellwire-Rule": "rule",
-        "Bellwire-Topic": "a/ü/\x85\u2028b",
-        "Bellwire-Reason": "raised\x1b: no\x00",
-    }
-
-    async def main() -> None:
-        async with start_broker() as broker, broker.bus() as bus, broker.nats() as onlooker:
-            await bus.open_dead_letters()
-            await bus.open_dead_letters()  # as at the second start
-            await bus.bury("rule", b"\x00payload\xff", headers)
-            letters = await onlooker.jetstream().subscribe("bellwire.dead.>")
-            stored = await letters.next_msg(timeout=5)
-            assert stored.subject == "bellwire.dead.bellwire-app-dev-rule"
-            assert stored.data == b"\x00payload\xff"
-            assert stored.headers == headers
-            stream = await onlooker.jetstream().stream_info("BELLWIRE_DEAD_LETTERS")
-            assert stream.state.messages == 1
-
-    asyncio.run(main())
-
-
-def test_a_dead_letter_that_is_not_stored_is_told(start_broker: StartBroker) -> None:
-    async def main() -> None:
-        async with start_broker() as broker, broker.bus() as bus:
-            with pytest.raises(BusError, match="a dead letter could not be stored") as caught:
-                await bus.bury("rule", b"x", {})  # there is no stream for it
-            assert caught.value.retryable
 
     asyncio.run(main())
 

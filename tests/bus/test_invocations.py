@@ -321,20 +321,6 @@ def test_bounds_may_change_between_two_starts(start_broker: StartBroker) -> None
     asyncio.run(main())
 
 
-def test_a_dead_letter_is_told_from_that_of_a_rule(start_broker: StartBroker) -> None:
-    async def main() -> None:
-        async with start_broker() as broker, broker.bus() as bus, broker.nats() as client:
-            await bus.open_dead_letters()
-            invocations = Invocations(bus, limits=Limits())
-            await invocations.bury("work", b"{}", {"Bellwire-Function": "work"})
-            letter = await client.jetstream().get_msg("BELLWIRE_DEAD_LETTERS", 1)
-            assert letter.subject == "bellwire.dead.bellwire-app-dev-function-work"
-            assert letter.data == b"{}"
-            assert letter.headers == {"Bellwire-Function": "work"}
-
-    asyncio.run(main())
-
-
 def test_a_stream_that_finds_no_room_is_refused_with_a_hint(start_broker: StartBroker) -> None:
     async def main() -> None:
         async with start_broker() as broker, broker.bus() as bus:

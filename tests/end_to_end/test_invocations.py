@@ -229,7 +229,7 @@ def test_without_a_destination_a_failure_is_a_dead_letter_and_the_log_says_so(
     request_id = jobs.send("work", n=1, fail=True)
     jobs.node.wait_for_log(
         f"function work failed on the asynchronous event {request_id}, 3 attempts; "
-        "the event is now in the stream BELLWIRE_DEAD_LETTERS. RetriesExhausted: "
+        "the event is a dead letter now (bellwire dead-letters list). RetriesExhausted: "
     )
     assert len(jobs.records()) == 3
 
@@ -274,7 +274,7 @@ def test_the_largest_event_and_its_record(start_jobs: Callable[..., Jobs]) -> No
     jobs.wait_for(jobs.records)
     failing = json.dumps({"n": 1, "fail": 1, "filler": filler[:-11]})
     client.invoke(FunctionName="told", InvocationType="Event", Payload=failing)
-    jobs.node.wait_for_log("the event is now in the stream BELLWIRE_DEAD_LETTERS")
+    jobs.node.wait_for_log("the event is a dead letter now (bellwire dead-letters list)")
     assert "did not reach its destination note: it has 104" in jobs.node.log_text()
 
 
@@ -361,7 +361,7 @@ def test_an_event_of_a_function_that_is_gone_is_a_dead_letter(
     file = jobs.node.folder / "serverless.yml"
     file.write_text(file.read_text().replace("  work: {handler: handler.work}\n", ""))
     jobs.node.start()
-    jobs.node.wait_for_log("now in the stream BELLWIRE_DEAD_LETTERS. Function not found: ")
+    jobs.node.wait_for_log("a dead letter now (bellwire dead-letters list). Function not found: ")
 
 
 def test_the_figures_of_asynchronous_events_are_metrics(start_jobs: Callable[..., Jobs]) -> None:

@@ -48,6 +48,6 @@ def test_an_event_whose_function_always_fails_is_set_aside(start_node: StartNode
     )
     device = node.device("d")
     device.publish("events/1", b'{"number": 1}')
-    node.wait_for_log("BELLWIRE_DEAD_LETTERS")
+    node.wait_for_log("bellwire dead-letters list")
     assert node.log_text().count("ValueError: never") >= 3, "two retries were due"
     device.close()

@@ -17,7 +17,7 @@ from bellwire.errors import (
     Place,
     TooManyRequestsError,
 )
-from bellwire.iot.delivery import Delivery
+from bellwire.iot.delivery import Delivery, Event
 from bellwire.iot.rules import compile_rule
 from bellwire.limits import Limits
 from bellwire.origin import UNKNOWN
@@ -90,12 +90,12 @@ class Cemetery:
         self.failures = 0
         self.retryable = True
 
-    async def bury(self, rule: str, payload: bytes, headers: Mapping[str, str]) -> None:
+    async def bury(self, rule: str, event: Event, headers: Mapping[str, str]) -> None:
         await asyncio.sleep(0)
         if self.failures:
             self.failures -= 1
             raise BusError("NATS is away", retryable=self.retryable)
-        self.letters.append((rule, payload, dict(headers)))
+        self.letters.append((rule, event.payload, dict(headers)))
 
 
 class Bench:

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +25,8 @@ from botocore.config import Config
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
+from bellwire.bus.dead_letters import Letter, Selection
+from bellwire.bus.retries import Dropped, Page, Retried
 from bellwire.console import StaticFile
 from bellwire.definition.model import AccessKeys, Function
 from bellwire.errors import Place, UpstreamError
@@ -41,6 +43,7 @@ from bellwire.iot.delivery import DeliveryStatistics
 from bellwire.iot.shadow_request import ShadowError, ShadowName
 from bellwire.limits import Limits
 from bellwire.notify.listeners import ListenersStatistics
+from bellwire.origin import Origin
 from bellwire.server.certificates import LOOPBACK, development_context
 from bellwire.server.front_door import FrontDoor
 from bellwire.server.http import HttpServer
@@ -198,6 +201,55 @@ class ShadowCalls:
         return self.page
 
 
+class LetterCalls:
+    """Has one dead letter, and takes what is to be done with it."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self.letter = Letter(
+            sequence=7,
+            kind="rule",
+            name="warm",
+            topic="a/b",
+            request_id="",
+            attempts=3,
+            retries=1,
+            reason="no",
+            buried_ms=2,
+            arrived_ms=1,
+            origin=Origin("sensor"),
+            chain=0,
+            size=4,
+            payload=None,
+        )
+
+    async def page(self, selection: Selection, *, before: int | None, count: int) -> Page:
+        self.calls.append((selection, before, count))
+        return Page([self.letter], {"warm": 1}, {}, 1)
+
+    async def find(self, sequence: int) -> Letter | None:
+        payload = b'{"a"' if sequence == 7 else b"\xff\x00"
+        return self.letter._replace(payload=payload) if sequence in (7, 8) else None
+
+    async def retry(
+        self, selection: Selection, *, after: int, up_to: int | None, count: int, wait_s: float
+    ) -> Retried:
+        self.calls.append((selection, after, up_to, wait_s))
+        return Retried(1, 2, 3, 4, {5: "no"}, 9, 8)
+
+    async def retry_each(self, sequences: Iterable[int], *, wait_s: float) -> Retried:
+        self.calls.append((list(sequences), wait_s))
+        return Retried(1, 0, 0, 0, {}, 0, None)
+
+    async def drop(self, selection: Selection, *, up_to: int | None) -> Dropped:
+        self.calls.append((selection, up_to))
+        return Dropped(6, {})
+
+    async def drop_each(self, sequences: Iterable[int]) -> Dropped:
+        self.calls.append((list(sequences),))
+        return Dropped(0, {5: "no"})
+
+
 class FrontDoorServer:
     """A running front door, and what it told the parts around it."""
 
@@ -213,6 +265,7 @@ class FrontDoorServer:
         self.published: list[Published] = []
         self.publish_error: Exception | None = None
         self.shadows = ShadowCalls()
+        self.letters = LetterCalls()
         self.stored: list[tuple[str, bytes, str]] = []
         self.store_error: Exception | None = None
         self.tails = Tails(limits.log_tail_bytes)
@@ -258,6 +311,7 @@ class FrontDoorServer:
                 tails=self.tails,
                 publish=self._publish,
                 shadows=self.shadows,
+                dead_letters=self.letters,
                 devices=lambda: [{"device_id": "pump-1", "value": {"rpm": 1450}}],
                 is_ready=lambda: self.is_ready,
                 pages={

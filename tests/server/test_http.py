@@ -529,7 +529,7 @@ def test_which_pages_may_call(
     run(main())
 
 
-@pytest.mark.parametrize("path", ["/status", "/metrics", "/console/devices"])
+@pytest.mark.parametrize("path", ["/status", "/metrics", "/console/devices", "/dead-letters"])
 @pytest.mark.parametrize(
     ("host", "allowed"),
     [
@@ -550,7 +550,8 @@ def test_under_which_names_the_node_tells_of_itself(
 ) -> None:
     async def main() -> None:
         async with serve() as server:
-            answer = await server.request("GET", path, host=host)
+            token = "token-of-the-functions"
+            answer = await server.request("GET", path, host=host, X_Bellwire_Token=token)
             assert answer.status == (200 if allowed else 403)
 
     run(main())

@@ -1,4 +1,4 @@
-"""The node's NATS connection, and what all who use it share: acknowledgements, dead letters."""
+"""The node's NATS connection, and what all who use it share: acknowledgements, streams."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.errors import MaxPayloadError, SlowConsumerError
+from nats.errors import SlowConsumerError
 from nats.js import JetStreamContext
 from nats.js.api import (
     ConsumerInfo,
-    DiscardPolicy,
     StreamConfig,
 )
 from nats.js.errors import APIError, BadRequestError
@@ -30,7 +29,6 @@ from bellwire.limits import Limits
 log = logging.getLogger("bellwire.bus")
 
 ACK, IN_PROGRESS = b"+ACK", b"+WPI"
-_DEAD_LETTERS_STREAM = "BELLWIRE_DEAD_LETTERS"
 _NO_ROOM = 10047
 """JetStream's error code where it cannot reserve the bytes of a stream
 [github.com/nats-io/nats-server/blob/main/server/errors.json]."""
@@ -168,33 +166,7 @@ class Bus:
                     unsent,
                 )
 
-    def _durable(self, rule: str) -> str:
-        return f"bellwire-{self.scope}-{rule}"
-
-    # Dead letters
-
-    async def open_dead_letters(self) -> None:
-        """Make sure that the stream for events that failed for good exists."""
-        await self.keep_stream(
-            StreamConfig(
-                name=_DEAD_LETTERS_STREAM,
-                subjects=["bellwire.dead.>"],
-                max_bytes=self._limits.dead_letters_bytes,
-                discard=DiscardPolicy.OLD,
-            )
-        )
-
-    async def bury(self, rule: str, payload: bytes, headers: Mapping[str, str]) -> None:
-        """Store an event that failed for good; BusError where NATS does not confirm."""
-        try:
-            await self.jetstream.publish(
-                f"bellwire.dead.{self._durable(rule)}", payload, headers=dict(headers)
-            )
-        except (TimeoutError, NatsError) as error:
-            raise BusError(
-                f"a dead letter could not be stored: {error}",
-                retryable=not isinstance(error, MaxPayloadError | BadRequestError),
-            ) from None
+    # What the client reports
 
     async def _on_error(self, error: Exception) -> None:
         if self._js is None or (isinstance(error, OSError) and not self.client.is_connected):

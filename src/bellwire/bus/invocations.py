@@ -7,7 +7,7 @@ is removed when it is acknowledged. A full stream takes no more; it never drops 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from nats.aio.msg import Msg
@@ -107,11 +107,22 @@ class Invocations:
             ) from None
 
     async def store(
-        self, function: str, payload: bytes, *, request_id: str, chain: int = 0
+        self,
+        function: str,
+        payload: bytes,
+        *,
+        request_id: str,
+        chain: int = 0,
+        once: str | None = None,
     ) -> None:
-        """Keep an event for a function; return once the stream has it, else raise BusError."""
+        """Keep an event for a function; return once the stream has it, else raise BusError.
+
+        What is stored `once` under a name is not stored again within two minutes.
+        """
         self._check_size(payload)
         headers = {_REQUEST_ID: request_id, _CHAIN: str(chain)}
+        if once is not None:
+            headers["Nats-Msg-Id"] = once
         try:
             await self._bus.jetstream.publish(self._prefix + function, payload, headers=headers)
         except APIError as error:
@@ -120,11 +131,6 @@ class Invocations:
             raise self._not_stored(error) from None
         except (TimeoutError, NatsError) as error:
             raise self._not_stored(error) from None
-
-    async def bury(self, function: str, payload: bytes, headers: Mapping[str, str]) -> None:
-        """Store an event that failed for good as a dead letter; BusError."""
-        # The name of a rule has no hyphen: this is none.
-        await self._bus.bury(f"function-{function}", payload, headers)
 
     def _check_size(self, payload: bytes) -> None:
         """Refuse what the server would not take back as a dead letter, with its headers."""

@@ -9,7 +9,18 @@ from collections.abc import Sequence
 import typer
 
 from bellwire import __version__
-from bellwire.cli import check, failure, invoke, listen, logs, publish, run, sql, status
+from bellwire.cli import (
+    check,
+    dead_letters,
+    failure,
+    invoke,
+    listen,
+    logs,
+    publish,
+    run,
+    sql,
+    status,
+)
 from bellwire.errors import BellwireError, DefinitionError, StartError
 
 
@@ -34,6 +45,7 @@ for command in (
     sql.sql,
 ):
     application.command()(command)
+application.add_typer(dead_letters.dead_letters, name="dead-letters")
 
 
 @application.callback(invoke_without_command=True)

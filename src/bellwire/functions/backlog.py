@@ -329,6 +329,8 @@ class Backlog:
             "Bellwire-Attempts": str(job.attempts),
             "Bellwire-Reason": " ".join(reason.split())[:_HEADER_CHARACTERS],
         }
+        if event.chain:
+            headers["Bellwire-Chain"] = str(event.chain)
         if condition is not None:
             headers["Bellwire-Condition"] = condition
         bury = partial(self._around.bury, event.function, event.payload, headers)
@@ -341,7 +343,7 @@ class Backlog:
             event.function,
             event.request_id,
             job.attempts,
-            f"lost ({problem})" if problem else "now in the stream BELLWIRE_DEAD_LETTERS",
+            f"lost ({problem})" if problem else "a dead letter now (bellwire dead-letters list)",
             reason[:500],
         )
         self._finish(job)

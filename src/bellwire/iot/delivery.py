@@ -60,8 +60,8 @@ class InvocationResult(Protocol):
 
 InvokeFunction = Callable[[str, bytes, str], "asyncio.Future[InvocationResult]"]
 """Runs a function: its key, the event as JSON, the request id. Raises CallerError."""
-Bury = Callable[[str, bytes, Mapping[str, str]], Awaitable[None]]
-"""Stores what failed for good: rule, original payload, headers that say why. UpstreamError."""
+Bury = Callable[[str, Event, Mapping[str, str]], Awaitable[None]]
+"""Stores what failed for good: rule, event, headers that say why. Raises UpstreamError."""
 
 
 class DeliveryStatistics(NamedTuple):
@@ -257,7 +257,7 @@ class Delivery:
             rule.function,
             event.topic,
             job.attempts + 1,
-            "now in the stream BELLWIRE_DEAD_LETTERS" if is_stored else "lost",
+            "a dead letter now (bellwire dead-letters list)" if is_stored else "lost",
             reason[:500],
         )
         event.done()
@@ -267,7 +267,7 @@ class Delivery:
         """Store a dead letter, trying until it works; False where it never will."""
         while True:
             try:
-                await self._bury(self.rule.name, event.payload, headers)
+                await self._bury(self.rule.name, event, headers)
                 return True
             except UpstreamError as error:
                 if not error.retryable:

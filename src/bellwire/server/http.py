@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from hmac import compare_digest
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
@@ -28,15 +27,16 @@ from bellwire.errors import (
 from bellwire.gateway import management
 from bellwire.gateway.api import Account
 from bellwire.gateway.signature import SignedRequest, verify_signature
+from bellwire.server.dead_letters import PATH as DEAD_LETTERS
+from bellwire.server.dead_letters import add_dead_letters
 from bellwire.server.invoke import add_invoke
-from bellwire.server.request import SERVICES, HttpServices, read_body
+from bellwire.server.request import SERVICES, HttpServices, has_token, read_body
 from bellwire.server.shadows import add_shadows
 
 
 log = logging.getLogger("bellwire.http")
 
 _CONTENT_SECURITY_POLICY = "default-src 'self'; connect-src 'self' ws: wss:"
-TOKEN_HEADER = "X-Bellwire-Token"
 _TOLD = frozenset({"/status", "/metrics", "/console/devices"})
 """What tells of the node and its devices."""
 _SHUTDOWN_S = 2.0
@@ -52,6 +52,7 @@ def _make_application(services: HttpServices) -> web.Application:
     add_invoke(application.router)
     add("POST", "/topics/{topic:.+}", _publish)
     add_shadows(application.router)
+    add_dead_letters(application.router)
     add("GET", "/console/devices", _devices)
     add("GET", "/console/{file}", _page)
     add("GET", "/", _page)
@@ -113,9 +114,13 @@ async def _refuse_other_sites(request: web.Request, handler: _Handler) -> web.St
     origin = request.headers.get("Origin")
     if origin is not None and not _is_own_page(origin, request):
         raise ForbiddenError(f"calls from the web page {origin} are not allowed")
-    if origin is None and request.path in _TOLD and _is_site(request):
+    if origin is None and _tells(request.path) and _is_site(request):
         raise ForbiddenError(f"{request.host} is not among custom.bellwire.hostNames")
     return await handler(request)
+
+
+def _tells(path: str) -> bool:
+    return path in _TOLD or path.startswith(DEAD_LETTERS)
 
 
 def _is_site(request: web.Request) -> bool:
@@ -201,9 +206,7 @@ def _check_call(
     docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
     """
     now_ms = services.hub.now_ms()
-    given = request.headers.get(TOKEN_HEADER, "").encode("utf-8", "surrogatepass")
-    is_own_function = compare_digest(given, services.token.encode())
-    if account.access_keys.sign_connections and not is_own_function:
+    if account.access_keys.sign_connections and not has_token(request):
         path, query = _raw_target(request)
         headers = [(name, value) for name, value in request.headers.items()]
         verify_signature(

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Protocol
 
 from aiohttp import web
 
+from bellwire.bus.dead_letters import Letter, Selection
+from bellwire.bus.retries import Dropped, Page, Retried
 from bellwire.console import StaticFile
 from bellwire.definition.model import Function
-from bellwire.errors import CallerError, PayloadTooLargeError
+from bellwire.errors import CallerError, ForbiddenError, PayloadTooLargeError
 from bellwire.functions.backlog import InvocationResult
 from bellwire.functions.tail import Tails
 from bellwire.gateway.ids import IdSource
 from bellwire.iot.shadow_request import ShadowName
 from bellwire.server.hub import Hub
+from bellwire.settings import TOKEN_HEADER
 
 
 Publish = Callable[[str, bytes, int], Awaitable[None]]
@@ -42,6 +46,19 @@ class ShadowService(Protocol):
         """Return names of a thing's named shadows, and the last where there are more."""
 
 
+class DeadLetterService(Protocol):
+    """What does with dead letters as it is asked (see `bus.retries.Retries`); UpstreamError."""
+
+    async def page(self, selection: Selection, *, before: int | None, count: int) -> Page: ...
+    async def find(self, sequence: int) -> Letter | None: ...
+    async def retry(
+        self, selection: Selection, *, after: int, up_to: int | None, count: int, wait_s: float
+    ) -> Retried: ...
+    async def retry_each(self, sequences: Iterable[int], *, wait_s: float) -> Retried: ...
+    async def drop(self, selection: Selection, *, up_to: int | None) -> Dropped: ...
+    async def drop_each(self, sequences: Iterable[int]) -> Dropped: ...
+
+
 @dataclass(frozen=True, slots=True)
 class HttpServices:
     """What the HTTP half needs of the node.
@@ -49,7 +66,8 @@ class HttpServices:
     `find_function` knows functions by their keys and deployed names, `function_arn` gives the ARN
     of a deployed name; `invoke` runs one under the request id that it is given; `tails` see the
     log of all.
-    `token` is what the node's own functions show where @connections asks for a signature;
+    `token` is what the node's own functions show where @connections asks for a signature, and
+    what the command line shows where it changes or reads more than anybody may;
     `host_names` are names of this host that its pages may be under, besides addresses.
     """
 
@@ -63,6 +81,7 @@ class HttpServices:
     tails: Tails
     publish: Publish
     shadows: ShadowService
+    dead_letters: DeadLetterService
     devices: Devices
     is_ready: Callable[[], bool]
     pages: Mapping[str, StaticFile]
@@ -73,6 +92,20 @@ class HttpServices:
 
 
 SERVICES = web.AppKey("services", HttpServices)
+
+
+def has_token(request: web.Request) -> bool:
+    """Tell whether a request shows the node's token."""
+    given = request.headers.get(TOKEN_HEADER, "").encode("utf-8", "surrogatepass")
+    return compare_digest(given, request.app[SERVICES].token.encode())
+
+
+def check_token(request: web.Request) -> None:
+    """Refuse a request without the node's token; ForbiddenError."""
+    if not has_token(request):
+        raise ForbiddenError(
+            f"{TOKEN_HEADER} is not the token of this node, which stands in its data folder"
+        )
 
 
 class _RequestTimeoutError(CallerError):
