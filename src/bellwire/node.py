@@ -299,6 +299,8 @@ class Node:
             rules=self._rules.statistics,
             listeners=self._listeners.statistics,
             logs=self._journal.statistics,
+            shadows=self._shadows.statistics,
+            dead_letters=self._letters.statistics,
             deployed_name=self._deployed_name,
         )
 

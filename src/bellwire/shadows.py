@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
@@ -21,6 +22,7 @@ from bellwire.errors import BusError, UpstreamError
 from bellwire.iot.shadow import (
     Outcome,
     Publication,
+    ShadowStatistics,
     decode_record,
     encode_record,
     rejection,
@@ -69,7 +71,8 @@ class Shadows:
         self._waiting: asyncio.Task[None] | None = None
         self._caught_up = 0
         self._calls = 0
-        self._dropped = 0
+        self._accepted: Counter[tuple[str, str]] = Counter()
+        self._rejected = self._dropped = 0
         self._is_stuck = False
         self._stopping = False
 
@@ -89,18 +92,18 @@ class Shadows:
         Devices hear of what it changed as if it had come over MQTT.
         """
         if self._calls + len(self._messages) >= self._limits.shadow_requests:
+            self._rejected += 1
             raise ShadowThrottledError("Too many requests for shadows are being worked on")
         self._calls += 1
         try:
-            request = ShadowRequest(name, operation, payload)
-            if operation == "get":  # it changes nothing, and waits for nobody
-                return (await self._apply(request)).answer
-            async with self._turn(name):
-                outcome = await self._apply(request)
-                await self._publish_all(outcome.publications)
-                return outcome.answer
+            answer = await self._call(ShadowRequest(name, operation, payload))
+        except ShadowError:
+            self._rejected += 1
+            raise
         finally:
             self._calls -= 1
+        self._accepted[operation, "HTTP"] += 1
+        return answer
 
     async def names(self, thing: str, *, count: int, after: str | None = None) -> NamesPage:
         """Return up to `count` names of a thing's named shadows that sort behind `after`.
@@ -115,6 +118,11 @@ class Shadows:
                     return NamesPage(tuple(found), found[-1])
                 found.append(name)
         return NamesPage(tuple(found), None)
+
+    def statistics(self) -> ShadowStatistics:
+        """Return the figures of this moment."""
+        running = self._calls + len(self._messages)
+        return ShadowStatistics(dict(self._accepted), self._rejected, self._dropped, running)
 
     def take(self, message: ShadowMessage) -> None:
         """Take a device's request from the broker; returns at once."""
@@ -186,11 +194,22 @@ class Shadows:
             publications = await self._insist(lambda: self._told(request))
             await self._insist(lambda: self._publish_all(publications))
 
+    async def _call(self, request: ShadowRequest) -> bytes:
+        if request.operation == "get":  # it changes nothing, and waits for nobody
+            return (await self._apply(request)).answer
+        async with self._turn(request.name):
+            outcome = await self._apply(request)
+            await self._publish_all(outcome.publications)
+            return outcome.answer
+
     async def _told(self, request: ShadowRequest) -> tuple[Publication, ...]:
         try:
-            return (await self._apply(request)).publications
+            publications = (await self._apply(request)).publications
         except ShadowError as error:
+            self._rejected += 1
             return (rejection(request, error),)
+        self._accepted[request.operation, "MQTT"] += 1
+        return publications
 
     async def _apply(self, request: ShadowRequest) -> Outcome:
         """Serve a request on what is stored, and store what becomes of it."""

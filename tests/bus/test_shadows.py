@@ -221,6 +221,8 @@ def test_a_full_bucket_refuses_and_loses_nothing(
                 (500, "Internal service failure")
             }
             assert (await get(shadows))["state"] == document["state"]
+            accepted = {("update", "HTTP"): 4 - len(refused), ("get", "HTTP"): 1}
+            assert shadows.statistics() == (accepted, len(refused), 0, 0)
             assert "raise custom.bellwire.limits.shadowsBytes" in caplog.text
 
     asyncio.run(main())

@@ -25,7 +25,7 @@ from botocore.config import Config
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
-from bellwire.bus.dead_letters import Letter, Selection
+from bellwire.bus.dead_letters import DeadLetterStatistics, Letter, Selection
 from bellwire.bus.retries import Dropped, Page, Retried
 from bellwire.console import StaticFile
 from bellwire.definition.model import AccessKeys, Function
@@ -40,6 +40,7 @@ from bellwire.gateway.integration import LambdaProxy
 from bellwire.gateway.selection import compile_selection
 from bellwire.gateway.throttle import TokenBucket
 from bellwire.iot.delivery import DeliveryStatistics
+from bellwire.iot.shadow import ShadowStatistics
 from bellwire.iot.shadow_request import ShadowError, ShadowName
 from bellwire.limits import Limits
 from bellwire.notify.listeners import ListenersStatistics
@@ -297,6 +298,8 @@ class FrontDoorServer:
             rules=lambda: self.rule_statistics,
             listeners=lambda: ListenersStatistics(2, 3, 4, 5, 6),
             logs=lambda: LogStatistics(7, 8),
+            shadows=lambda: ShadowStatistics({("update", "HTTP"): 4}, 3, 2, 1),
+            dead_letters=lambda: DeadLetterStatistics(4, 3, 2, 1),
             deployed_name=lambda key: f"app-dev-{key}",
         )
         self._http = HttpServer(

@@ -124,6 +124,12 @@ def test_a_functions_metrics_are_named_as_cloudwatchs(run: Run, serve: Serve) ->
         assert found["bellwire_notify_pushes{}"] == 6
         assert found["bellwire_log_lines_kept_total{}"] == 7
         assert found["bellwire_log_lines_lost_total{}"] == 8
+        assert found["bellwire_UpdateThingShadow_Accepted_total{Protocol=HTTP}"] == 4
+        assert found["bellwire_UpdateThingShadow_Accepted_total{Protocol=MQTT}"] == 0
+        assert found["bellwire_shadow_rejected_total{}"] == 3
+        assert found["bellwire_shadow_running{}"] == 1
+        assert found["bellwire_dead_letters_kept{}"] == 4
+        assert found["bellwire_dead_letters_discarded_total{}"] == 1
 
     run(main())
 

@@ -100,6 +100,13 @@ def test_the_whole_node_is_one_document(run: Run, serve: Serve) -> None:
                 "changes": 5,
                 "pushes": 6,
             },
+            "shadows": {
+                "accepted": {"update_http": 4},
+                "rejected": 3,
+                "dropped": 2,
+                "running": 1,
+            },
+            "dead_letters": {"kept": 4, "buried": 3, "removed": 2, "discarded": 1},
         }
 
     run(main())

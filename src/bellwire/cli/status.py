@@ -68,6 +68,28 @@ def _tell(document: Mapping[str, Any]) -> None:
         f"{figures['devices_known']} known; {figures['changes']} changes, "
         f"{figures['pushes']} pushes"
     )
+    _tell_shadows(console, document["shadows"])
+    _tell_dead_letters(console, document["dead_letters"])
+
+
+def _tell_shadows(console: Console, figures: Mapping[str, Any]) -> None:
+    accepted = sum(figures["accepted"].values())
+    if accepted or figures["rejected"] or figures["dropped"] or figures["running"]:
+        console.print(
+            f"Shadows: {accepted} requests accepted, {figures['rejected']} refused, "
+            f"{figures['dropped']} dropped, {figures['running']} being worked on"
+        )
+
+
+def _tell_dead_letters(console: Console, figures: Mapping[str, int]) -> None:
+    if figures["kept"]:
+        console.print(f"Dead letters: {figures['kept']} (bellwire dead-letters list)", style="red")
+    if figures["discarded"]:
+        console.print(
+            f"{figures['discarded']} dead letters were discarded for lack of room "
+            "(custom.bellwire.limits.deadLettersBytes)",
+            style="red",
+        )
 
 
 def _tell_node(console: Console, document: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ be answered is computed again from there, to the byte; one before it has had its
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import orjson
@@ -38,6 +39,15 @@ from bellwire.limits import SHADOW_VERSION_KEPT_S, Limits
 _MADE_ANEW_MS = 60_000
 """A request stored so much later than one with a higher number is from a stream that was made anew,
 and counts from one again."""
+
+
+class ShadowStatistics(NamedTuple):
+    """Requests since the node started: `accepted` by operation and protocol; `running` of now."""
+
+    accepted: Mapping[tuple[str, str], int]
+    rejected: int
+    dropped: int
+    running: int
 
 
 class Document(NamedTuple):

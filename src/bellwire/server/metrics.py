@@ -22,6 +22,7 @@ from prometheus_client.core import (
     Metric,
 )
 
+from bellwire.bus.dead_letters import DeadLetterStatistics
 from bellwire.functions.backlog import BacklogStatistics
 from bellwire.functions.log_store import LogStatistics
 from bellwire.functions.statistics import FunctionStatistics
@@ -29,6 +30,7 @@ from bellwire.gateway.api import Api
 from bellwire.gateway.metrics import RouteMetrics
 from bellwire.histogram import Distribution
 from bellwire.iot.delivery import DeliveryStatistics
+from bellwire.iot.shadow import ShadowStatistics
 from bellwire.notify.listeners import ListenersStatistics
 from bellwire.server.hub import Hub
 
@@ -46,6 +48,8 @@ class Sources:
     rules: Callable[[], Mapping[str, DeliveryStatistics]]
     listeners: Callable[[], ListenersStatistics]
     logs: Callable[[], LogStatistics]
+    shadows: Callable[[], ShadowStatistics]
+    dead_letters: Callable[[], DeadLetterStatistics]
     deployed_name: Callable[[str], str]
 
 
@@ -219,6 +223,8 @@ class Metrics:
         for name, value in self._sources.logs()._asdict().items():
             text = "Lines of functions' logs"
             yield CounterMetricFamily(f"bellwire_log_lines_{name}", text, value=value)
+        yield from _of_shadows(self._sources.shadows())
+        yield from _of_dead_letters(self._sources.dead_letters())
 
     def _of_routes(self) -> Iterator[Metric]:
         for name, (attribute, text) in _COUNTERS.items():
@@ -291,6 +297,37 @@ def _in_seconds(durations: Distribution) -> tuple[list[tuple[str, float]], float
         for bound_ms, count in durations.buckets()
     ]
     return buckets, durations.sum_ms / 1000
+
+
+_SHADOW_CALLS = ("get", "update", "delete")
+
+
+def _of_shadows(figures: ShadowStatistics) -> Iterator[Metric]:
+    """Yield AWS's metrics of shadows, and ours.
+
+    docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
+    """
+    for operation in _SHADOW_CALLS:
+        name = f"bellwire_{operation.capitalize()}ThingShadow_Accepted"
+        family = CounterMetricFamily(name, "Requests that were accepted", labels=["Protocol"])
+        for protocol in ("HTTP", "MQTT"):
+            family.add_metric([protocol], figures.accepted.get((operation, protocol), 0))
+        yield family
+    yield CounterMetricFamily(
+        "bellwire_shadow_rejected", "Requests that were refused", value=figures.rejected
+    )
+    yield CounterMetricFamily(
+        "bellwire_shadow_dropped", "Requests of QoS 0, too many at once", value=figures.dropped
+    )
+    yield GaugeMetricFamily(
+        "bellwire_shadow_running", "Requests being worked on", value=figures.running
+    )
+
+
+def _of_dead_letters(figures: DeadLetterStatistics) -> Iterator[Metric]:
+    for name, value in figures._asdict().items():
+        make = GaugeMetricFamily if name == "kept" else CounterMetricFamily
+        yield make(f"bellwire_dead_letters_{name}", "Events that failed for good", value=value)
 
 
 def _of_rules(rules: Mapping[str, DeliveryStatistics]) -> Iterator[Metric]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from bellwire.functions.backlog import BacklogStatistics
 from bellwire.functions.statistics import FunctionStatistics
 from bellwire.histogram import Distribution
+from bellwire.iot.shadow import ShadowStatistics
 from bellwire.server.metrics import Sources
 
 
@@ -23,7 +24,8 @@ _TIMES = {
 def status_document(
     sources: Sources, *, node: Mapping[str, object], is_ready: bool
 ) -> dict[str, object]:
-    """Return the document: `node`, `connections`, `functions`, `rules`, `notifier`, `ready`.
+    """Return the document: `node`, `connections`, `functions`, `rules`, `notifier`, `shadows`,
+    `dead_letters`, `ready`.
 
     Names are those of the statistics; times end in their unit, functions and rules are told by
     their keys in serverless.yml.
@@ -46,7 +48,17 @@ def status_document(
         },
         "rules": {name: each._asdict() for name, each in sources.rules().items()},
         "notifier": sources.listeners()._asdict(),
+        "shadows": _of_shadows(sources.shadows()),
+        "dead_letters": sources.dead_letters()._asdict(),
     }
+
+
+def _of_shadows(figures: ShadowStatistics) -> dict[str, object]:
+    accepted = {
+        f"{operation}_{protocol.lower()}": count
+        for (operation, protocol), count in figures.accepted.items()
+    }
+    return {**figures._asdict(), "accepted": accepted}
 
 
 def _of_function(
