@@ -94,6 +94,12 @@ class Limits:
     mqtt_payload_bytes: int = 128 * 1024
     """Largest message a device may publish
     [docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits]."""
+    topic_bytes: int = 256
+    """Longest topic, as UTF-8, without `$aws/rules/{name}/`
+    [docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits]."""
+    topic_levels: int = 8
+    """Levels of a topic, without `$aws/rules/{name}/`
+    [docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits]."""
     events_in_flight: int = 1000
     """Events of one rule taken from the broker and not yet done; of all that share a consumer,
     where a service has more than 16. Ours."""

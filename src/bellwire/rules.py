@@ -20,7 +20,7 @@ from bellwire.iot.delivery import Bury, Delivery, DeliveryStatistics, InvokeFunc
 from bellwire.iot.delivery import Event as RuleEvent
 from bellwire.iot.rules import Rule
 from bellwire.iot.topic_tree import TopicTree
-from bellwire.iot.topics import TopicFilter
+from bellwire.iot.topics import TopicFilter, excess
 from bellwire.limits import CONSUMER_FILTERS, PLAIN_FILTERS, RULE_CONSUMERS, Limits
 
 
@@ -46,6 +46,7 @@ class Rules:
         self._request_id = request_id
         self._limits = limits
         self._deliveries: dict[str, Delivery] = {}
+        self._refused = 0
         self._alive: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -139,8 +140,8 @@ class Rules:
             found = tree.match(event.topic)
             if not found:
                 event.done()  # the broker was asked for a little more than is needed
-            elif len(event.payload) > self._limits.mqtt_payload_bytes:
-                self._refuse(event, found)
+            elif (reason := self._excess(event)) is not None:
+                self._refuse(event, reason, found)
             elif len(found) == 1:
                 found[0].take(event)
             else:
@@ -150,26 +151,34 @@ class Rules:
 
         return take
 
-    def _refuse(self, event: Event, found: Iterable[Delivery]) -> None:
+    def _excess(self, event: Event) -> str | None:
+        """Return why AWS would not have taken an event from its device; None where it would."""
         # The server itself takes more: its bound is also that of asynchronous invocations.
-        size, limit = len(event.payload), self._limits.mqtt_payload_bytes
-        log.warning(
-            "a message of %d bytes on topic %s is not for a rule: custom.bellwire.limits."
-            "mqttPayloadBytes allows %d",
-            size,
-            event.topic[:256],
-            limit,
-        )
-        if event.durable:
-            self._run(self._set_aside(event, [delivery.rule.name for delivery in found]))
+        limits, size = self._limits, len(event.payload)
+        if size > limits.mqtt_payload_bytes:
+            return f"it has {size} bytes, more than {limits.mqtt_payload_bytes}"
+        return excess(event.topic, most_bytes=limits.topic_bytes, most_levels=limits.topic_levels)
 
-    async def _set_aside(self, event: Event, rules: Iterable[str]) -> None:
-        """Keep what the broker has acknowledged and no rule may have; AWS would not take it."""
+    def _refuse(self, event: Event, reason: str, found: Iterable[Delivery]) -> None:
+        self._refused += 1
+        if self._refused & (self._refused - 1) == 0:  # 1, 2, 4, 8 …: as in `Delivery`
+            log.warning(
+                "%d messages so far were not for a rule, as AWS would refuse them; the last, on "
+                "topic %s: %s (limits: mqttPayloadBytes, topicBytes, topicLevels)",
+                self._refused,
+                event.topic[:256],
+                reason,
+            )
+        if event.durable:
+            self._run(self._set_aside(event, reason, [delivery.rule.name for delivery in found]))
+
+    async def _set_aside(self, event: Event, reason: str, rules: Iterable[str]) -> None:
+        """Keep what the broker has acknowledged and no rule may have."""
         for rule in rules:
             headers = {
                 "Bellwire-Rule": rule,
                 "Bellwire-Topic": event.topic[:256],
-                "Bellwire-Reason": f"larger than {self._limits.mqtt_payload_bytes} bytes",
+                "Bellwire-Reason": reason,
             }
             try:
                 await self._bury(rule, event, headers)

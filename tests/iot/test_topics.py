@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwire.errors import BadRequestError
-from bellwire.iot.topics import TopicFilter
+from bellwire.iot.topics import TopicFilter, excess
 
 
 LEVELS = st.sampled_from(["a", "b", "", "$aws"])
@@ -62,3 +62,22 @@ def test_a_filter_matches_what_its_pattern_does(text: str, topic: str) -> None:
     is_reserved = topic.startswith("$") and text[0] in "+#"
     expected = not is_reserved and re.fullmatch(pattern(text), topic) is not None
     assert TopicFilter.parse(text).matches(topic) is expected
+
+
+@pytest.mark.parametrize(
+    ("topic", "reason"),
+    [
+        ("a/b/c/d/e/f/g/h", None),
+        ("a/b/c/d/e/f/g/h/i", "its topic has 9 levels, more than 8"),
+        ("$aws/rules/r/a/b/c/d/e/f/g/h", None),
+        ("$aws/rules/r/a/b/c/d/e/f/g/h/i", "its topic has 9 levels, more than 8"),
+        ("$aws/things/t/shadow/name/s/update/accepted", None),
+        ("x" * 256, None),
+        ("x" * 257, "its topic has 257 bytes, more than 256"),
+        ("ü" * 128, None),
+        ("ü" * 129, "its topic has 258 bytes, more than 256"),
+        ("$aws/rules/r/" + "x" * 256, None),
+    ],
+)
+def test_a_topic_may_be_as_long_as_on_aws(topic: str, reason: str | None) -> None:
+    assert excess(topic, most_bytes=256, most_levels=8) == reason

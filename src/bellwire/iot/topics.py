@@ -12,6 +12,25 @@ from dataclasses import dataclass
 from bellwire.errors import BadRequestError
 
 
+_BASIC_INGEST = "$aws/rules/"
+
+
+def excess(topic: str, *, most_bytes: int, most_levels: int) -> str | None:
+    """Return what makes a topic too long for AWS; None where nothing does.
+
+    The first three levels of `$aws/rules/{name}/…` do not count.
+    https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
+    """
+    if topic.startswith(_BASIC_INGEST):
+        topic = topic.removeprefix(_BASIC_INGEST).partition("/")[2]
+    if topic.count("/") >= most_levels:
+        return f"its topic has {topic.count('/') + 1} levels, more than {most_levels}"
+    # No character has more than four bytes: most topics need no encoding to be known as short.
+    if len(topic) * 4 > most_bytes and (size := len(topic.encode(errors="replace"))) > most_bytes:
+        return f"its topic has {size} bytes, more than {most_bytes}"
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class TopicFilter:
     """A checked topic filter."""

@@ -27,6 +27,7 @@ from bellwire.errors import (
 from bellwire.gateway import management
 from bellwire.gateway.api import Account
 from bellwire.gateway.signature import SignedRequest, verify_signature
+from bellwire.iot.topics import excess
 from bellwire.server.dead_letters import PATH as DEAD_LETTERS
 from bellwire.server.dead_letters import add_dead_letters
 from bellwire.server.invoke import add_invoke
@@ -235,7 +236,11 @@ async def _publish(request: web.Request) -> web.StreamResponse:
     if qos not in ("0", "1"):
         raise _InvalidRequestError(f"qos is 0 or 1, not {qos!r}")
     topic = unquote(_raw_target(request)[0].removeprefix("/topics/"))
-    payload = await read_body(request, services.hub.limits.mqtt_payload_bytes)
+    limits = services.hub.limits
+    reason = excess(topic, most_bytes=limits.topic_bytes, most_levels=limits.topic_levels)
+    if reason is not None:
+        raise _InvalidRequestError(f"not published: {reason}")
+    payload = await read_body(request, limits.mqtt_payload_bytes)
     try:
         await services.publish(topic, payload, int(qos))
     except BadRequestError as error:
