@@ -189,7 +189,7 @@ def test_a_payload_larger_than_a_device_may_publish_reaches_no_rule_and_is_kept_
     asyncio.run(main())
     told = [each.getMessage() for each in caplog.records if each.name == "bellwire.rules"]
     assert [each.partition(" so far ")[0] for each in told] == ["1 messages", "2 messages"]
-    assert "the last, on topic a: it has 131073 bytes, more than 131072 (mqtt" in told[1]
+    assert "the last, on topic a: it has 131073 bytes, more than 131072 (limits: " in told[1]
 
 
 def test_another_node_with_the_same_rules_is_refused(start_broker: StartBroker) -> None:
