@@ -6,12 +6,13 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bellwire.bus.embedded import free_port
-from bellwire.bus.mqtt import MqttPublisher, wait_accepting
+from bellwire.bus.mqtt import Login, MqttPublisher, Received, subscribed, wait_accepting
 from bellwire.errors import BadRequestError, BusError
 
 
@@ -151,5 +152,89 @@ def test_waiting_for_a_broker_that_is_slow_to_come(start_broker: StartBroker) ->
                 await waiting
             with suppress(asyncio.CancelledError):
                 waiting.cancel()
+
+    asyncio.run(main())
+
+
+# Listening
+
+
+def test_what_is_published_comes_with_its_marks(start_broker: StartBroker) -> None:
+    async def main() -> None:
+        async with start_broker() as broker:
+            port = broker.settings.mqtt_port
+            async with MqttPublisher("127.0.0.1", port) as publisher:
+                await publisher.publish("a/kept", b"0", qos=1, retain=True)
+                async with subscribed("127.0.0.1", port, ["a/#", "b"], qos=1) as subscription:
+                    await publisher.publish("a/b.c", b"1", qos=1)
+                    await publisher.publish("b", b"2")
+                    found = set()
+                    async with asyncio.timeout(5):
+                        async for message in subscription.messages():
+                            found.add(message)
+                            if len(found) == 3:
+                                break
+            assert found == {
+                Received("a/kept", b"0", 1, True),
+                Received("a/b.c", b"1", 1, False),
+                Received("b", b"2", 0, False),
+            }
+
+    asyncio.run(main())
+
+
+def test_a_login_that_the_broker_does_not_know_is_left_out(start_broker: StartBroker) -> None:
+    async def main() -> None:
+        async with start_broker() as broker:
+            port, login = broker.settings.mqtt_port, Login("bellwire-cli", "secret")
+            async with (
+                MqttPublisher("127.0.0.1", port, login=login) as publisher,
+                subscribed("127.0.0.1", port, ["a"], qos=0, login=login) as subscription,
+            ):
+                await publisher.publish("a", b"1", qos=1)
+                async with asyncio.timeout(5):
+                    async for message in subscription.messages():
+                        assert message.payload == b"1"
+                        break
+
+    asyncio.run(main())
+
+
+def test_a_subscription_that_is_not_read_drops_and_counts(
+    start_broker: StartBroker, wait_until: Until
+) -> None:
+    async def main() -> None:
+        async with start_broker() as broker:
+            port = broker.settings.mqtt_port
+            async with (
+                MqttPublisher("127.0.0.1", port) as publisher,
+                subscribed("127.0.0.1", port, ["a"], qos=0) as subscription,
+            ):
+                for _ in range(103):
+                    await asyncio.gather(*(publisher.publish("a", b"x") for _ in range(100)))
+                await wait_until(lambda: subscription.dropped == 300)
+
+    asyncio.run(main())
+
+
+def test_the_end_of_the_connection_is_told(start_broker: StartBroker) -> None:
+    async def listen(port: int, kill: Callable[[], None]) -> None:
+        async with subscribed("127.0.0.1", port, ["a"], qos=0) as subscription:
+            kill()
+            async with asyncio.timeout(5):
+                async for _ in subscription.messages():
+                    raise AssertionError("nobody published")
+
+    async def main() -> None:
+        async with start_broker() as broker:
+            kill = partial(os.kill, broker.pid, signal.SIGKILL)
+            with pytest.raises(BusError, match="closed the connection") as caught:
+                await listen(broker.settings.mqtt_port, kill)
+            assert caught.value.retryable
+            await broker.wait_accepting()
+            async with broker.bus():
+                pass
+        with pytest.raises(BusError, match="cannot be listened to"):
+            await listen(free_port("127.0.0.1"), kill)
 
     asyncio.run(main())

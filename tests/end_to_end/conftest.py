@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -190,6 +191,19 @@ class StartNode(Protocol):
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[StartNode]:
     """Start a node: of the bundled application, or of a service given as files by name."""
+    with _starting(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartNode]:
+    """Start a node that all tests of a module have in common."""
+    with _starting(tmp_path_factory.mktemp("shared")) as start:
+        yield start
+
+
+@contextmanager
+def _starting(tmp_path: Path) -> Iterator[StartNode]:
     nodes: list[Node] = []
 
     def start(

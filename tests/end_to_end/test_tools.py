@@ -1,22 +1,28 @@
-"""The tools on a real node: dead letters tried again and dropped."""
+"""The tools on a real node: dead letters, publish and watch."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import select
+import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+
+from bellwire.cli.application import run_command
 
 
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Node, StartNode
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 SERVICE = """\
 service: plant
@@ -45,15 +51,26 @@ def work(event, context):
 """
 
 
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Plant:
     """A node whose function fails until it is repaired."""
 
-    def __init__(self, node: Node, bellwire: Run) -> None:
+    def __init__(self, node: Node, capture: pytest.CaptureFixture[str]) -> None:
         self.node = node
-        self._bellwire = bellwire
+        self._capture = capture
 
-    def run(self, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-        return self._bellwire(*arguments, cwd=self.node.folder, **options)
+    def run(self, *arguments: str) -> Done:
+        """Run a command in this process: to start Python for each takes most of a second."""
+        self._capture.readouterr()
+        code = run_command(arguments)
+        return Done(code, *self._capture.readouterr())
 
     def letters(self) -> list[dict[str, object]]:
         letters: list[dict[str, object]] = json.loads(
@@ -76,10 +93,22 @@ class Plant:
         return [json.loads(line) for line in lines]
 
 
+@pytest.fixture(scope="module")
+def node(start_shared_node: StartNode) -> Node:
+    return start_shared_node(service={"serverless.yml": SERVICE, "handler.py": HANDLER})
+
+
 @pytest.fixture
-def plant(start_node: StartNode, bellwire: Run) -> Plant:
-    node = start_node(service={"serverless.yml": SERVICE, "handler.py": HANDLER})
-    return Plant(node, bellwire)
+def plant(node: Node, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Plant:
+    """The node as if it had just started: what failed before is dropped, the pump broken."""
+    monkeypatch.chdir(node.folder)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    plant = Plant(node, capsys)
+    for file in ("repaired", "done"):
+        (node.folder / file).unlink(missing_ok=True)
+    plant.run("dead-letters", "drop", "--all", "--yes")
+    return plant
 
 
 def test_dead_letters_from_failure_to_repair(plant: Plant) -> None:
@@ -139,16 +168,17 @@ def test_dead_letters_from_failure_to_repair(plant: Plant) -> None:
 def test_what_dead_letters_are_asked_in_vain(plant: Plant, tmp_path: Path) -> None:
     device = plant.node.device("sensor")
     device.publish("pumps/1/x", b'{"temperature": 30}')
-    plant.wait_for_letters(1)
+    (letter,) = plant.wait_for_letters(1)
+    number = str(letter["sequence"])
     asked = plant.run("dead-letters", "drop", "--all")
     assert asked.returncode == 2
     assert "to drop 1 dead letter, for good, add --yes: there is no terminal" in asked.stderr
     assert plant.run("dead-letters", "drop").returncode == 2
-    dropped = plant.run("dead-letters", "drop", "1", "9")
+    dropped = plant.run("dead-letters", "drop", number, "999")
     assert dropped.returncode == 1
-    assert dropped.stdout == "1 dropped\n1 not dropped: there is no such letter (9)\n"
-    missing = plant.run("dead-letters", "show", "1")
-    assert (missing.returncode, missing.stderr) == (1, "error: there is no dead letter 1\n")
+    assert dropped.stdout == "1 dropped\n1 not dropped: there is no such letter (999)\n"
+    missing = plant.run("dead-letters", "show", number)
+    assert (missing.returncode, missing.stderr) == (1, f"error: there is no dead letter {number}\n")
     # Another's token, or none.
     other = plant.run(
         "dead-letters", "list", "--url", plant.node.http_url, "--data-dir", str(tmp_path)
@@ -157,3 +187,79 @@ def test_what_dead_letters_are_asked_in_vain(plant: Plant, tmp_path: Path) -> No
     assert "is not the token of this node" in other.stderr
     assert "--data-dir" in other.stderr
     device.close()
+
+
+@contextmanager
+def watching(plant: Plant, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `bellwire watch` until the end of the block; it listens when the block begins."""
+    command = [sys.executable, "-m", "bellwire", "watch", "ready", *arguments]
+    process = subprocess.Popen(
+        command,
+        cwd=plant.node.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    assert process.stdout is not None
+    device = plant.node.device("ready")
+    try:
+        while not select.select([process.stdout], [], [], 0.2)[0]:
+            device.publish("ready", b"")
+        while select.select([process.stdout], [], [], 0.3)[0]:
+            assert "ready" in process.stdout.readline()
+        yield process
+    finally:
+        device.close()
+        process.kill()
+        process.communicate()
+
+
+def test_watch_shows_what_publish_sends(plant: Plant) -> None:
+    with watching(plant, "room/#", "--qos", "1") as watch:
+        assert watch.stdout is not None
+        published = plant.run("publish", "--topic", "room/1", '{"on":  true}')
+        assert (published.returncode, published.stderr) == (0, 'room/1 {"on": true}\n')
+        plant.run("publish", "--topic", "room/2", "--qos", "0", "warm")
+        plant.run("publish", "--topic", "room/3")
+        lines = [watch.stdout.readline() for _ in range(3)]
+        assert [line.split(maxsplit=1)[1] for line in lines] == [
+            'room/1 qos1 {"on": true}\n',
+            "room/2 warm\n",
+            "room/3 qos1 (empty)\n",
+        ]
+        assert re.match(r"\d\d:\d\d:\d\d\.\d\d\d ", lines[0])
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(timeout=10) == 0
+        assert watch.stderr is not None
+        assert watch.stderr.read() == ""
+
+
+def test_watch_for_scripts_ends_after_a_count(plant: Plant) -> None:
+    plant.run("publish", "--topic", "kept/1", "--retain", "21.5")
+    done = plant.run("watch", "kept/#", "--json", "--count", "1")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert 0 <= time.time() * 1000 - document.pop("time_ms") < 20_000
+    assert document == {"topic": "kept/1", "qos": 0, "retained": True, "payload": "21.5"}
+    plant.run("publish", "--topic", "kept/1", "--retain")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("watch", "a/#/b"), 2, "'a/#/b': + is one whole level, # is the last one"),
+        (("watch", "a b"), 1, "topic 'a b' has a space"),
+        (("watch", "a", "--mqtt", "127.0.0.1:9"), 1, "cannot be listened to"),
+        (("publish", "--topic", "a/+"), 1, "topic 'a/+': + and # are for filters"),
+        (("publish", "--topic", "a", "b", "c"), 2, "a payload is one word"),
+        (("publish",), 2, "say a device and what it has"),
+    ],
+)
+def test_what_cannot_be_watched_or_published(
+    plant: Plant, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    done = plant.run(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -20,6 +20,7 @@ from bellwire.cli import (
     run,
     sql,
     status,
+    watch,
 )
 from bellwire.errors import BellwireError, DefinitionError, StartError
 
@@ -38,6 +39,7 @@ for command in (
     run.run,
     check.check,
     publish.publish,
+    watch.watch,
     listen.listen,
     invoke.invoke,
     logs.logs,

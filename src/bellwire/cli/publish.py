@@ -4,30 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from bellwire.bus.mqtt import MqttPublisher
-from bellwire.cli.address import find_node, split_host_port
+from bellwire.bus.mqtt import Login, MqttPublisher
+from bellwire.bus.subjects import check_topic
+from bellwire.cli.broker import find_broker
 from bellwire.cli.options import DataDir
+from bellwire.cli.payload import shown
 from bellwire.simulation import topic_of_device
 
 
 def publish(
-    device: Annotated[str, typer.Argument(help="The device's name.")],
-    values: Annotated[
-        list[str],
-        typer.Argument(metavar="NAME=VALUE...", help="Parameters; VALUE is JSON or text."),
-    ],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DEVICE NAME=VALUE... | --topic TOPIC [PAYLOAD]",
+            help="A device and its parameters, VALUE is JSON or text; or a payload, - for stdin.",
+        ),
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Publish a payload as it is to this.")] = None,
     qos: Annotated[int, typer.Option(min=0, max=1, help="1 waits for the acknowledgement.")] = 1,
+    retain: Annotated[
+        bool, typer.Option("--retain", help="Who subscribes later gets it; no payload: nobody.")
+    ] = False,
     mqtt: Annotated[str | None, typer.Option(help="HOST:PORT of the broker.")] = None,
     data_dir: DataDir = Path(".bellwire"),
 ) -> None:
     """Publish parameters of a device: bellwire publish thermostat-1 temperature=21.5"""
+    if topic is None:
+        topic, payload = _of_device(words or [])
+    else:
+        payload = _payload(words or [])
+    check_topic(topic)
+    host, port, login = find_broker(mqtt, data_dir)
+    asyncio.run(_publish(host, port, login, topic, payload, qos, retain))
+    print(f"{topic} {shown(payload)}", file=sys.stderr)
+
+
+def _of_device(words: list[str]) -> tuple[str, bytes]:
+    """Return topic and payload of a device's parameters."""
+    if len(words) < 2:
+        raise typer.BadParameter("say a device and what it has: thermostat-1 temperature=21.5")
+    device, *values = words
     if not device or not set("/+#").isdisjoint(device):
         raise typer.BadParameter(f"{device!r} is no device: it is one level of a topic, as in a-1")
     value: dict[str, object] = {}
@@ -36,28 +59,34 @@ def publish(
         if not separator or not name:
             raise typer.BadParameter(f"{text!r} is not NAME=VALUE, as in temperature=21.5")
         _place(value, name.split("."), _parse(content))
-    node = find_node(data_dir)
-    host, port = (node.mqtt_host, node.mqtt_port) if mqtt is None else _address(mqtt)
     try:
         payload = json.dumps({"value": value}, ensure_ascii=False, allow_nan=False).encode()
     except ValueError as error:  # half characters, 1e999
         raise typer.BadParameter(f"JSON cannot carry this: {error}") from None
-    topic = topic_of_device(device)
-    asyncio.run(_publish(host, port, topic, payload, qos))
-    print(f"{topic} {payload.decode()}", file=sys.stderr)
+    return topic_of_device(device), payload
 
 
-async def _publish(host: str, port: int, topic: str, payload: bytes, qos: int) -> None:
-    async with MqttPublisher(host, port) as publisher:
-        await publisher.publish(topic, payload, qos=qos)
+def _payload(words: list[str]) -> bytes:
+    if len(words) > 1:
+        raise typer.BadParameter(
+            "a payload is one word: put it in quotes, or give - and pipe it in"
+        )
+    if words == ["-"]:
+        return sys.stdin.buffer.read()
+    return os.fsencode(words[0]) if words else b""
 
 
-def _address(text: str) -> tuple[str, int]:
-    with suppress(ValueError):
-        host, port = split_host_port(text)
-        if host and 0 < port < 65536:
-            return host, port
-    raise typer.BadParameter(f"--mqtt {text!r} is not HOST:PORT")
+async def _publish(
+    host: str,
+    port: int,
+    login: Login | None,
+    topic: str,
+    payload: bytes,
+    qos: int,
+    retain: bool,
+) -> None:
+    async with MqttPublisher(host, port, login=login) as publisher:
+        await publisher.publish(topic, payload, qos=qos, retain=retain)
 
 
 def _parse(text: str) -> object:

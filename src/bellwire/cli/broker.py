@@ -1,0 +1,41 @@
+"""Where the MQTT broker is that a command talks to, and how it is let in."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from bellwire.bus.mqtt import Login
+from bellwire.cli.address import find_node, split_host_port
+
+
+USER = "bellwire-cli"
+"""Whom the node's broker knows by the node's token."""
+
+
+class Broker(NamedTuple):
+    """A broker's address; a login where it may be the node's own."""
+
+    host: str
+    port: int
+    login: Login | None
+
+
+def find_broker(mqtt: str | None, data_dir: Path) -> Broker:
+    """Return the broker named as HOST:PORT, else that of the node that uses this data folder."""
+    if mqtt is not None:
+        return Broker(*_address(mqtt), None)  # the token is nobody else's business
+    node = find_node(data_dir)
+    login = None if node.token is None else Login(USER, node.token)
+    return Broker(node.mqtt_host, node.mqtt_port, login)
+
+
+def _address(text: str) -> tuple[str, int]:
+    with suppress(ValueError):
+        host, port = split_host_port(text)
+        if host and 0 < port < 65536:
+            return host, port
+    raise typer.BadParameter(f"--mqtt {text!r} is not HOST:PORT")
