@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
+from bellwire.definition.model import EventInvokeConfig
+from bellwire.iot.performers import Performers
+from bellwire.iot.republished import Republished
 from bellwire.notify.channel import NotifierChannel
 from bellwire.notify.listeners import Listeners
 
@@ -46,3 +50,24 @@ def attach_channel() -> Iterator[Callable[[Listeners], int]]:
     loop.close()
     for _, theirs in opened:
         theirs.close()
+
+
+@pytest.fixture
+def performers() -> Callable[..., Performers]:
+    """Make those who perform what rules ask for; who is not given must not be asked."""
+
+    async def nobody(*asked: object) -> Any:
+        raise AssertionError(f"nobody performs this: {asked}")
+
+    def make(**given: Any) -> Performers:
+        silent = dict.fromkeys(("invoke", "publish", "post", "notify", "ask", "tell", "bury"))
+        whole = {name: given.get(name, nobody) for name in silent}
+        ids = itertools.count(1)
+        return Performers(
+            **whole,
+            settings=given.get("settings", lambda function: EventInvokeConfig()),
+            request_id=given.get("request_id", lambda: f"request-{next(ids)}"),
+            republished=Republished(most=100, age_s=60),
+        )
+
+    return make

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from bellwire.definition.model import TopicRule
 from bellwire.errors import Place, SqlSyntaxError, UnsupportedFeatureError
-from bellwire.iot.rules import Rule, Unfit, compile_rule
+from bellwire.iot.actions import Unfit
+from bellwire.iot.rules import Rule, compile_rule
 from bellwire.iot.sql.scope import Message, World
 from bellwire.origin import MqttProperties, Origin
 

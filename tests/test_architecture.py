@@ -30,13 +30,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": FOUNDATION | MIDDLE | {"definition", "console"},
     "loading": FOUNDATION | {"definition", "gateway", "iot", "bus"},
     "rules": FOUNDATION | {"iot", "bus"},
+    "http_destinations": FOUNDATION | {"iot", "bus"},
+    "effects": FOUNDATION | MIDDLE | {"definition", "server", "http_destinations"},
     "shadows": FOUNDATION | {"iot", "bus"},
     "devices": FOUNDATION | {"bus", "simulation"},
     "node_files": FOUNDATION,
     "node": FOUNDATION
     | MIDDLE
     | {"definition", "console", "server", "loading"}
-    | {"devices", "node_files", "rules", "shadows"},
+    | {"devices", "effects", "http_destinations", "node_files", "rules", "shadows"},
     "reload": FOUNDATION | {"definition", "loading", "node"},
     "cli": FOUNDATION
     | MIDDLE
@@ -88,6 +90,7 @@ SHELLS = {
     "functions/temporary.py",
     "functions/worker.py",
     "iot/delivery.py",
+    "iot/performers.py",
     "notify/aws.py",
     "notify/channel.py",
     "notify/sdk.py",

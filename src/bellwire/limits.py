@@ -216,3 +216,27 @@ CONSUMER_FILTERS = 8
 """Topic filters of one consumer; those of more rules are made wider."""
 PLAIN_FILTERS = 64
 """Topic filters that a node subscribes to for messages of QoS 0; more are made wider."""
+REPUBLISH_DEPTH = 8
+"""How often a message may be republished by one rule after the other. Ours: AWS has no bound, and
+lets a loop run for ever."""
+REPUBLISHED_KEPT = 10_000
+"""Republished messages that are remembered to find loops. Ours."""
+REPUBLISHED_KEPT_S = 60.0
+"""How long each is remembered, in seconds. Ours."""
+HTTP_ACTION_TRIES = 3
+"""How often an HTTP action is tried
+[docs.aws.amazon.com/iot/latest/developerguide/https-rule-action.html]."""
+HTTP_ACTION_TIMEOUT_S = 3.0
+"""How long one try may take, in seconds
+[docs.aws.amazon.com/general/latest/gr/iot-core.html#limits_iot]."""
+HTTP_ACTION_ANSWER_BYTES = 16_384
+"""Largest answer to an HTTP action; after a larger one it is not tried again
+[docs.aws.amazon.com/iot/latest/developerguide/https-rule-action.html]."""
+SQL_FUNCTION_TIMEOUT_S = 2.0
+"""How long a function may take that a statement waits for, in seconds
+[docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-func-aws-lambda]."""
+DESTINATIONS_BYTES = 1024 * 1024
+"""Disk for what is remembered of HTTP destinations, some hundred bytes each. Ours."""
+CONFIRMATION_DELAYS_S = (5.0, 15.0, 60.0, 300.0)
+"""Waits before an HTTP destination is asked again to confirm, in seconds; the last one stays. Ours:
+AWS asks once."""

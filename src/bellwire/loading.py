@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from bellwire.bus.subjects import subject_of
-from bellwire.definition import Finding, Service, TopicRule, load_service, sql_position
+from bellwire.definition import (
+    Finding,
+    RepublishAction,
+    Service,
+    TopicRule,
+    load_service,
+    sql_position,
+)
 from bellwire.definition.debugging import debugged
 from bellwire.errors import BadRequestError, SqlSyntaxError, UnsupportedFeatureError
 from bellwire.gateway.api import Api, apis_of
+from bellwire.iot.cycles import find_cycles
+from bellwire.iot.republished import INGEST
 from bellwire.iot.rules import Rule, compile_rule
+from bellwire.iot.sql.questions import ANSWERED
+from bellwire.limits import REPUBLISH_DEPTH
 from bellwire.settings import Settings
 
 
@@ -47,8 +58,9 @@ def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
     service = load_service(settings.directory, stage=settings.stage, env=environment)
     if settings.debug is not None:
         service = debugged(service, settings.debug)
-    rules = tuple(_compile(rule) for rule in service.rules)
-    findings = list(service.findings)
+    external = {*ANSWERED, *service.sql_functions}
+    rules = tuple(_compile(rule, external) for rule in service.rules)
+    findings = [*service.findings, *_loops(service, rules)]
     for definition, rule in zip(service.rules, rules, strict=True):
         texts = [f"rule {rule.name}: {warning}" for warning in rule.warnings]
         texts += [
@@ -56,6 +68,7 @@ def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
             f"how, so it is always {'n/a' if function == 'clientid()' else 'Undefined'} here"
             for function in rule.broker_functions
         ]
+        texts += _remarks(definition, rule)
         findings += [Finding(text, definition.sql_place) for text in texts]
     return Loaded(service, rules, apis_of(service), tuple(findings))
 
@@ -65,11 +78,45 @@ def with_apis_of(loaded: Loaded, service: Service) -> Loaded:
     return loaded._replace(service=service, apis=apis_of(service))
 
 
-def _compile(definition: TopicRule) -> Rule:
+def _loops(service: Service, rules: tuple[Rule, ...]) -> Iterator[Finding]:
+    """Name rules that feed one another. AWS takes them, too."""
+    places = {rule.name: rule.sql_place for rule in service.rules}
+    for first, *others in find_cycles(rules):
+        way = " → ".join((first, *others, first))
+        yield Finding(
+            f"a message goes round for ever, by republishing: {way}",
+            places[first],
+            f"give one of them a WHERE that ends it; here it ends after {REPUBLISH_DEPTH} times",
+        )
+
+
+def _remarks(definition: TopicRule, rule: Rule) -> Iterator[str]:
+    """Say what of a rule may not be as it looks."""
+    if rule.topic_filter is None:
+        yield (
+            f"rule {rule.name} has no FROM: it takes only what is published to "
+            f"{INGEST}{rule.name}/…"
+        )
+    elif rule.topic_filter.text.startswith(INGEST):
+        yield f"rule {rule.name}: below {INGEST} messages go to the rule that is named there alone"
+    if not rule.actions:
+        yield f"rule {rule.name} has no action"
+    for action in (*definition.actions, definition.error_action):
+        if isinstance(action, RepublishAction) and action.headers is not None:
+            yield (
+                f"rule {rule.name}: the headers of what it republishes are MQTT 5, which the "
+                "embedded broker does not speak: nobody gets them"
+            )
+
+
+def _compile(definition: TopicRule, external: Collection[str]) -> Rule:
     try:
-        rule = compile_rule(definition)
-        subject_of(rule.topic_filter.text)
+        rule = compile_rule(definition, external)
+        if rule.topic_filter is not None:
+            subject_of(rule.topic_filter.text)
     except SqlSyntaxError as error:
+        if error.place is not None:  # it is in an action
+            raise
         raise error.at(sql_position(definition, error.position)) from None
     except BadRequestError as error:
         raise UnsupportedFeatureError(

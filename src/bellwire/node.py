@@ -27,12 +27,14 @@ from typing import Any
 from bellwire import __version__, console
 from bellwire.bus.connection import Bus
 from bellwire.bus.dead_letters import DeadLetters
+from bellwire.bus.destinations import DestinationStore
 from bellwire.bus.embedded import check_port, listen
 from bellwire.bus.invocations import Invocations
 from bellwire.bus.retries import Retries
 from bellwire.definition import Function, Stage
 from bellwire.definition.changes import Changes
 from bellwire.devices import DeviceSide
+from bellwire.effects import Effects, Helpers, confirmation_urls, post
 from bellwire.functions.backlog import Backlog, Surroundings
 from bellwire.functions.journal import Journal
 from bellwire.functions.log_files import FOLDER
@@ -41,6 +43,11 @@ from bellwire.functions.pool import Functions, RuntimeSettings
 from bellwire.functions.tail import Tails
 from bellwire.functions.variables import function_arn
 from bellwire.gateway.ids import NODE_ID_BYTES, IdSource
+from bellwire.http_destinations import HttpDestinations
+from bellwire.iot.actions import Republish
+from bellwire.iot.performers import Performers
+from bellwire.iot.republished import Republished
+from bellwire.limits import HTTP_ACTION_ANSWER_BYTES, REPUBLISHED_KEPT, REPUBLISHED_KEPT_S
 from bellwire.loading import Loaded
 from bellwire.node_files import NodeFiles
 from bellwire.notify.channel import NotifierChannel
@@ -52,7 +59,7 @@ from bellwire.server.http import HttpServer
 from bellwire.server.hub import Hub
 from bellwire.server.metrics import Metrics, Sources
 from bellwire.server.outbound import HttpClient
-from bellwire.server.request import HttpServices
+from bellwire.server.request import CONFIRM_PATH, HttpServices
 from bellwire.server.status import status_document
 from bellwire.settings import Settings, bracketed, reachable
 from bellwire.shadows import Shadows
@@ -103,28 +110,31 @@ class Node:
         )
         self._loaded = loaded
         self._letters = DeadLetters(self._bus, limits=service.limits)
-        self._rules = Rules(
-            self._bus,
-            invoke=self._invoke,
-            bury=self._letters.bury_event,
-            request_id=_request_id,
-            limits=service.limits,
-        )
+        self._invocations = Invocations(self._bus, limits=service.limits)
         self._shadows = Shadows(
             self._bus, publish=self._devices.publish, now_ms=_now_ms, limits=service.limits
         )
-        self._tails = Tails(service.limits.log_tail_bytes)
-        kept = service.limits.log_files_bytes
-        self._journal = Journal(
-            tails=self._tails, store=LogStore(self._data_dir / FOLDER, kept) if kept else None
+        self._rules_client = HttpClient(
+            answer_bytes=HTTP_ACTION_ANSWER_BYTES, requests=service.limits.http_requests
         )
-        self._invocations = Invocations(self._bus, limits=service.limits)
+        self._destinations = HttpDestinations(
+            DestinationStore(self._bus),
+            post=partial(post, self._rules_client.send),
+            arn=self._destination_arn,
+            enable_url=lambda token: f"{self.http_url}{CONFIRM_PATH}/{token}",
+        )
+        self._rules = Rules(self._bus, self._performers(), limits=service.limits)
         self._retries = Retries(
             self._letters,
             give=self._rules.give,
             store=self._invocations.store,
             functions=lambda: self.service.functions,
             limits=service.limits,
+        )
+        self._tails = Tails(service.limits.log_tail_bytes)
+        kept = service.limits.log_files_bytes
+        self._journal = Journal(
+            tails=self._tails, store=LogStore(self._data_dir / FOLDER, kept) if kept else None
         )
         self._functions: Functions | None = None
         self._backlog: Backlog | None = None
@@ -201,6 +211,7 @@ class Node:
         await self._rules.start(self._loaded.rules)
         await self._shadows.start()
         await self._open_front_door(runtime, tls)
+        await self._destinations.follow(confirmation_urls(self._loaded.rules))
         self._tasks = [
             asyncio.create_task(work)
             for work in (self._hub.watch(), backlog.keep_alive(), self._shadows.keep_alive())
@@ -272,6 +283,7 @@ class Node:
             publish=self._devices.publish,
             shadows=self._shadows,
             dead_letters=self._retries,
+            confirm=self._destinations.confirm,
             devices=self._listeners.devices,
             is_ready=lambda: self._is_ready,
             pages=console.files(),
@@ -303,6 +315,48 @@ class Node:
             dead_letters=self._letters.statistics,
             deployed_name=self._deployed_name,
         )
+
+    def _performers(self) -> Performers:
+        effects = Effects(
+            Helpers(
+                functions=lambda: self.service.functions,
+                sql_functions=lambda: self.service.sql_functions,
+                invoke=self._invoke,
+                store=self._invocations.store,
+                arn=self._function_arn,
+                notify=self._listeners.notify,
+                send_request=self._rules_client.send,
+                shadows=self._shadows,
+                request_id=_request_id,
+                now_ms=_now_ms,
+                limits=self.service.limits,
+            ),
+            self._destinations,
+        )
+        return Performers(
+            invoke=self._invoke,
+            publish=self._republish,
+            post=effects.post,
+            notify=effects.notify,
+            ask=effects.ask,
+            tell=effects.tell,
+            settings=effects.settings,
+            bury=self._letters.bury_event,
+            request_id=_request_id,
+            republished=Republished(most=REPUBLISHED_KEPT, age_s=REPUBLISHED_KEPT_S),
+        )
+
+    async def _republish(self, effect: Republish) -> None:
+        await self._devices.publish(effect.topic, effect.payload, effect.qos)
+
+    def _destination_arn(self, name: str) -> str:
+        service = self.service
+        where = f"{service.region}:{service.account_id}"
+        return f"arn:aws:iot:{where}:ruledestination/http/{name}"
+
+    def _function_arn(self, name: str) -> str:
+        service = self.service
+        return f"arn:aws:lambda:{service.region}:{service.account_id}:function:{name}"
 
     def _find_function(self, name: str) -> Function | None:
         """Return a function by its deployed name, else by its key."""
@@ -344,6 +398,8 @@ class Node:
             if self._http is not None:
                 last_first.push_async_callback(self._http.close)
             last_first.push_async_callback(self._http_client.close)
+            last_first.push_async_callback(self._rules_client.close)
+            last_first.push_async_callback(self._destinations.close)
             last_first.push_async_callback(self._cancel, self._tasks)
             last_first.push_async_callback(self._letters.close)
             last_first.push_async_callback(self._retries.close)
@@ -401,6 +457,7 @@ class Node:
             self._hub.replace_apis(loaded.apis)
         if changes.rules:
             await self._rules.replace(loaded.rules)
+            await self._destinations.follow(confirmation_urls(loaded.rules))
         for key in changes.drop:  # last: nothing leads to them any more
             functions.drop(key)
         self._journal.open(service.functions)

@@ -13,6 +13,7 @@ class MqttProperties(NamedTuple):
     response_topic: str | None = None
     correlation_data: bytes | None = None
     user: tuple[tuple[str, str], ...] = ()
+    message_expiry_s: int | None = None
 
 
 class Origin(NamedTuple):

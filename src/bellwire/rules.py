@@ -10,14 +10,16 @@ import asyncio
 import logging
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 
 from bellwire.bus.connection import Bus
 from bellwire.bus.rule_events import Event, EventSource, RuleEvents
 from bellwire.errors import UpstreamError
 from bellwire.iot.cover import cover
-from bellwire.iot.delivery import Bury, Delivery, DeliveryStatistics, InvokeFunction
-from bellwire.iot.delivery import Event as RuleEvent
+from bellwire.iot.delivery import Delivery, DeliveryStatistics
+from bellwire.iot.performers import Event as RuleEvent
+from bellwire.iot.performers import Performers
+from bellwire.iot.republished import INGEST
 from bellwire.iot.rules import Rule
 from bellwire.iot.topic_tree import TopicTree
 from bellwire.iot.topics import TopicFilter, excess
@@ -26,29 +28,23 @@ from bellwire.limits import CONSUMER_FILTERS, PLAIN_FILTERS, RULE_CONSUMERS, Lim
 
 log = logging.getLogger("bellwire.rules")
 
+_INGEST_SOURCE = "@ingest"
+_INGEST_FILTER = TopicFilter.parse(f"{INGEST}#")
+
 
 class Rules:
     """All enabled rules of a service, which may be exchanged for others while they are served."""
 
-    def __init__(
-        self,
-        bus: Bus,
-        *,
-        invoke: InvokeFunction,
-        bury: Bury,
-        request_id: Callable[[], str],
-        limits: Limits,
-    ) -> None:
-        self._bus = bus
+    def __init__(self, bus: Bus, performers: Performers, *, limits: Limits) -> None:
+        self._performers = performers
         self._events = RuleEvents(bus, limits=limits)
-        self._invoke = invoke
-        self._bury = bury
-        self._request_id = request_id
         self._limits = limits
         self._deliveries: dict[str, Delivery] = {}
         self._refused = 0
         self._alive: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.not_found = 0
+        """Messages that were published to a rule that is not there, or is disabled."""
 
     async def start(self, rules: Iterable[Rule]) -> None:
         """Serve rules from now on. Raises BusError, also where another node serves them."""
@@ -67,14 +63,15 @@ class Rules:
             if name in self._deliveries:
                 self._deliveries[name].follow(rule)
             else:
-                self._deliveries[name] = self._make_delivery(rule)
+                self._deliveries[name] = Delivery(rule, self._performers, limits=self._limits)
         for name in gone:
             self._run(self._deliveries.pop(name).stop())
-        everything = list(self._deliveries.values())
+        listening = [each for each in self._deliveries.values() if each.rule.topic_filter]
+        ingest = EventSource(_INGEST_SOURCE, (), (_INGEST_FILTER.text,), self._take_ingested)
         await self._events.listen(
-            [self._source(name, group) for name, group in self._groups().items()],
-            plain=cover(_filters(everything), PLAIN_FILTERS),
-            on_plain=self._taker(everything),
+            [ingest, *(self._source(name, group) for name, group in _groups(listening).items())],
+            plain=cover([*_filters(listening), _INGEST_FILTER], PLAIN_FILTERS),
+            on_plain=self._plain_taker(listening),
         )
 
     def give(self, name: str, event: RuleEvent) -> bool:
@@ -82,7 +79,7 @@ class Rules:
         delivery = self._deliveries.get(name)
         if delivery is None:
             return False
-        delivery.take(event)
+        delivery.take(event, directly=True)
         return True
 
     def statistics(self) -> Mapping[str, DeliveryStatistics]:
@@ -103,28 +100,6 @@ class Rules:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _make_delivery(self, rule: Rule) -> Delivery:
-        return Delivery(
-            rule,
-            invoke=self._invoke,
-            bury=self._bury,
-            request_id=self._request_id,
-            limits=self._limits,
-        )
-
-    def _groups(self) -> Mapping[str, list[Delivery]]:
-        """Return which rules share a consumer, by its name: none, if they are few.
-
-        A rule that cannot keep up fills its consumer, so many rules are spread over several; by
-        their names, so that a further rule moves no other.
-        """
-        if len(self._deliveries) <= RULE_CONSUMERS:
-            return {name: [delivery] for name, delivery in self._deliveries.items()}
-        groups: defaultdict[str, list[Delivery]] = defaultdict(list)
-        for name, delivery in self._deliveries.items():
-            groups[f"@{zlib.crc32(name.encode()) % RULE_CONSUMERS}"].append(delivery)
-        return groups
-
     def _source(self, name: str, group: list[Delivery]) -> EventSource:
         return EventSource(
             name,
@@ -134,10 +109,13 @@ class Rules:
         )
 
     def _taker(self, group: list[Delivery]) -> Callable[[Event], None]:
-        tree = TopicTree((delivery.rule.topic_filter, delivery) for delivery in group)
+        tree = TopicTree(
+            (topics, each) for each in group if (topics := each.rule.topic_filter) is not None
+        )
 
         def take(event: Event) -> None:
-            found = tree.match(event.topic)
+            # What is for one rule alone comes by a way of its own.
+            found = () if event.topic.startswith(INGEST) else tree.match(event.topic)
             if not found:
                 event.done()  # the broker was asked for a little more than is needed
             elif (reason := self._excess(event)) is not None:
@@ -150,6 +128,39 @@ class Rules:
                     delivery.take(shared)
 
         return take
+
+    def _plain_taker(self, group: list[Delivery]) -> Callable[[Event], None]:
+        take = self._taker(group)
+        return lambda event: (
+            self._take_ingested(event) if event.topic.startswith(INGEST) else take(event)
+        )
+
+    def _take_ingested(self, event: Event) -> None:
+        """Take what was published to one rule alone.
+
+        docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
+        """
+        name, _, topic = event.topic.removeprefix(INGEST).partition("/")
+        delivery = self._deliveries.get(name)
+        if delivery is None:
+            self._tell_not_found(name)
+            event.done()
+            return
+        event.topic = topic  # as functions and templates of the rule see it
+        if (reason := self._excess(event)) is not None:
+            self._refuse(event, reason, [delivery])
+        else:
+            delivery.take(event, directly=True)
+
+    def _tell_not_found(self, name: str) -> None:
+        self.not_found += 1
+        if self.not_found & (self.not_found - 1) == 0:  # 1, 2, 4, 8 …
+            log.warning(
+                "RuleNotFound: %d messages so far were published to rules that are not there or "
+                "are disabled, the last to %s; they are dropped, as on AWS",
+                self.not_found,
+                name[:128],
+            )
 
     def _excess(self, event: Event) -> str | None:
         """Return why AWS would not have taken an event from its device; None where it would."""
@@ -181,7 +192,7 @@ class Rules:
                 "Bellwire-Reason": reason,
             }
             try:
-                await self._bury(rule, event, headers)
+                await self._performers.bury(rule, event, headers)
             except UpstreamError as error:
                 log.error("rule %s: %s", rule, error.message)
                 if error.retryable:
@@ -225,5 +236,21 @@ class SharedEvent:
         self._event.in_progress()
 
 
-def _filters(group: Iterable[Delivery]) -> Iterable[TopicFilter]:
-    return (delivery.rule.topic_filter for delivery in group)
+def _groups(deliveries: list[Delivery]) -> Mapping[str, list[Delivery]]:
+    """Return which rules share a consumer, by its name: none, if they are few.
+
+    A rule that cannot keep up fills its consumer, so many rules are spread over several; by
+    their names, so that a further rule moves no other.
+    """
+    if len(deliveries) <= RULE_CONSUMERS:
+        return {each.rule.name: [each] for each in deliveries}
+    groups: defaultdict[str, list[Delivery]] = defaultdict(list)
+    for each in deliveries:
+        groups[f"@{zlib.crc32(each.rule.name.encode()) % RULE_CONSUMERS}"].append(each)
+    return groups
+
+
+def _filters(group: Iterable[Delivery]) -> Iterator[TopicFilter]:
+    for delivery in group:
+        if delivery.rule.topic_filter is not None:
+            yield delivery.rule.topic_filter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 from bellwire.bus.dead_letters import DeadLetters
 from bellwire.definition.model import LambdaAction, TopicRule
 from bellwire.errors import BusError, Place
+from bellwire.iot.performers import Performers
 from bellwire.iot.rules import Rule, compile_rule
 from bellwire.limits import RULE_CONSUMERS, Limits
 from bellwire.rules import Rules
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tests.bus.conftest import Broker, ListeningBus, StartBroker
 
 Until = Callable[..., Awaitable[None]]
+MakePerformers = Callable[..., Performers]
+Serving = Callable[..., AbstractAsyncContextManager["Served"]]
 
 
 class Result(NamedTuple):
@@ -34,17 +37,12 @@ class Result(NamedTuple):
 class Served:
     """Rules that are served, and what their functions got: payloads by the rule's name."""
 
-    def __init__(self, bus: ListeningBus, letters: DeadLetters, limits: Limits) -> None:
+    def __init__(
+        self, bus: ListeningBus, letters: DeadLetters, make: MakePerformers, limits: Limits
+    ) -> None:
         self.got: dict[str, list[bytes]] = {}
         self.is_working = True
-        ids = itertools.count()
-        self.rules = Rules(
-            bus,
-            invoke=self._invoke,
-            bury=letters.bury_event,
-            request_id=lambda: str(next(ids)),
-            limits=limits,
-        )
+        self.rules = Rules(bus, make(invoke=self._invoke, bury=letters.bury_event), limits=limits)
 
     def have(self, event: bytes) -> set[str]:
         """Return the names of the rules that got an event."""
@@ -65,22 +63,30 @@ def rule(name: str, topic_filter: str) -> Rule:
     return compile_rule(TopicRule(name, sql, "2016-03-23", (action,), None, True, "", place))
 
 
-@asynccontextmanager
-async def serving(broker: Broker, rules: Iterable[Rule], **bounds: float) -> AsyncIterator[Served]:
-    limits = replace(Limits(redelivery_s=0.5), **bounds)  # type: ignore[arg-type]  # ints too
-    async with broker.bus() as bus:
-        letters = DeadLetters(bus, limits=limits)
-        await letters.open()
-        served = Served(bus, letters, limits)
-        await served.rules.start(rules)
-        try:
-            yield served
-        finally:
-            await served.rules.close()
+@pytest.fixture
+def serving(performers: MakePerformers) -> Serving:
+    """Serve rules on a broker."""
+
+    @asynccontextmanager
+    async def serving(
+        broker: Broker, rules: Iterable[Rule], **bounds: float
+    ) -> AsyncIterator[Served]:
+        limits = replace(Limits(redelivery_s=0.5), **bounds)  # type: ignore[arg-type]  # ints too
+        async with broker.bus() as bus:
+            letters = DeadLetters(bus, limits=limits)
+            await letters.open()
+            served = Served(bus, letters, performers, limits)
+            await served.rules.start(rules)
+            try:
+                yield served
+            finally:
+                await served.rules.close()
+
+    return serving
 
 
 def test_a_leading_wildcard_stands_for_no_topic_with_a_dollar(
-    start_broker: StartBroker, wait_until: Until
+    serving: Serving, start_broker: StartBroker, wait_until: Until
 ) -> None:
     filters = {"all": "#", "second": "+/b", "own": "$own/#", "deep": "$own/+/b", "last": "last/#"}
 
@@ -106,7 +112,7 @@ def test_a_leading_wildcard_stands_for_no_topic_with_a_dollar(
 
 
 def test_an_event_of_several_rules_comes_again_until_all_are_done_with_it(
-    start_broker: StartBroker, wait_until: Until
+    serving: Serving, start_broker: StartBroker, wait_until: Until
 ) -> None:
     """More rules than there are consumers: they share them."""
     many = [rule(f"r{number}", f"a/{number}") for number in range(3 * RULE_CONSUMERS)]
@@ -130,7 +136,7 @@ def test_an_event_of_several_rules_comes_again_until_all_are_done_with_it(
 
 
 def test_rules_become_many_and_few_again_while_they_are_served(
-    start_broker: StartBroker, wait_until: Until
+    serving: Serving, start_broker: StartBroker, wait_until: Until
 ) -> None:
     few = [rule("one", "a/+"), rule("other", "b")]
     many = [rule(f"r{number}", f"c/{number}") for number in range(2 * RULE_CONSUMERS)]
@@ -150,6 +156,7 @@ def test_rules_become_many_and_few_again_while_they_are_served(
                 await wait_until(lambda n=number, d=due: served.have(b"%d" % n) == d)
             consumers = await onlooker.jetstream().consumers_info("$MQTT_msgs")
             assert sorted(info.name for info in consumers) == [
+                "bellwire-app-dev-@ingest",
                 "bellwire-app-dev-one",
                 "bellwire-app-dev-other",
             ]
@@ -158,7 +165,7 @@ def test_rules_become_many_and_few_again_while_they_are_served(
 
 
 def test_a_payload_larger_than_a_device_may_publish_reaches_no_rule_and_is_kept_and_told(
-    start_broker: StartBroker, wait_until: Until, caplog: pytest.LogCaptureFixture
+    serving: Serving, start_broker: StartBroker, wait_until: Until, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
         async with (
@@ -192,7 +199,9 @@ def test_a_payload_larger_than_a_device_may_publish_reaches_no_rule_and_is_kept_
     assert "the last, on topic a: it has 131073 bytes, more than 131072 (limits: " in told[1]
 
 
-def test_another_node_with_the_same_rules_is_refused(start_broker: StartBroker) -> None:
+def test_another_node_with_the_same_rules_is_refused(
+    serving: Serving, start_broker: StartBroker
+) -> None:
     async def main() -> None:
         async with start_broker() as broker, serving(broker, [rule("rule", "a")]):
             with pytest.raises(BusError, match="another node serves this service"):

@@ -44,6 +44,13 @@ GENERATED = {
         {"Type": "AWS::ApiGatewayV2::Stage", "Properties": {"StageName": "dev"}},
         Place("serverless.yml", 1, 1),
     ),
+    "HelloIotTopicRule1": make_map(
+        {"Type": "AWS::IoT::TopicRule", "Properties": {"RuleName": "my_rule"}},
+        Place("serverless.yml", 1, 1),
+    ),
+    "HelloIotTopicRule2": make_map(
+        {"Type": "AWS::IoT::TopicRule", "Properties": {}}, Place("serverless.yml", 1, 1)
+    ),
 }
 
 
@@ -60,7 +67,6 @@ def text(fields: Callable[..., Fields]) -> Text:
             region="eu-west-1",
             api_id="abcdefghij",
             functions={"HelloLambdaFunction": "demo-dev-hello"},
-            rules={"HelloIotTopicRule1": "my_rule"},
         )
         template = Template(GENERATED, Resources(read, Findings()), read.variables)
         intrinsics = Intrinsics(names, template, read.variables)
@@ -98,6 +104,7 @@ def text(fields: Callable[..., Fields]) -> Text:
         ("!Ref AWS::NoValue", None),
         ("!Ref HelloLambdaFunction", "demo-dev-hello"),
         ("!Ref HelloIotTopicRule1", "my_rule"),
+        ("!Ref HelloIotTopicRule2", "HelloIotTopicRule2"),
         ("!Ref WebsocketsApi", "abcdefghij"),
         ("!Ref WebsocketsDeploymentStage", "dev"),
         ("!Ref Size", "5"),

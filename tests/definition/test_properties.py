@@ -24,7 +24,7 @@ def read(fields: Callable[..., Fields]) -> Read:
     def read(text: str) -> Properties:
         own = fields(text)
         template = Template({}, Resources(own, Findings()), own.variables)
-        names = Names("demo", "dev", "demo-dev", "eu-west-1", "abcdefghij", {}, {})
+        names = Names("demo", "dev", "demo-dev", "eu-west-1", "abcdefghij", {})
         intrinsics = Intrinsics(names, template, own.variables)
         return Properties(own.node, "X", own.variables, intrinsics, Place("origin", 1, 1))
 

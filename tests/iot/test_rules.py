@@ -22,7 +22,9 @@ def definition(sql: str) -> TopicRule:
 
 def test_a_rule_tells_what_the_node_needs() -> None:
     rule = compile_rule(definition("SELECT * FROM 'devices/+/parameters'"))
-    assert (rule.name, rule.function, rule.enabled) == ("my_rule", "f", False)
+    assert (rule.name, rule.enabled) == ("my_rule", False)
+    assert [str(action.described) for action in rule.actions] == ["LambdaAction f"]
+    assert rule.topic_filter
     assert rule.topic_filter.text == "devices/+/parameters"
 
 

@@ -29,7 +29,7 @@ from bellwire.bus.dead_letters import DeadLetterStatistics, Letter, Selection
 from bellwire.bus.retries import Dropped, Page, Retried
 from bellwire.console import StaticFile
 from bellwire.definition.model import AccessKeys, Function
-from bellwire.errors import Place, UpstreamError
+from bellwire.errors import NotFoundError, Place, UpstreamError
 from bellwire.functions.backlog import BacklogStatistics
 from bellwire.functions.log_store import LogStatistics
 from bellwire.functions.statistics import FunctionStatistics
@@ -277,6 +277,7 @@ class FrontDoorServer:
         self.is_ready = True
         self.port = 0
         self._raw_clients: list[RawClient] = []
+        self.confirmed: list[str] = []
         self.apis = [build_api(routes, limits, **(api or {}))]
         self._http_client = HttpClient(
             answer_bytes=limits.http_answer_bytes, requests=limits.http_requests
@@ -315,6 +316,7 @@ class FrontDoorServer:
                 publish=self._publish,
                 shadows=self.shadows,
                 dead_letters=self.letters,
+                confirm=self._confirm,
                 devices=lambda: [{"device_id": "pump-1", "value": {"rpm": 1450}}],
                 is_ready=lambda: self.is_ready,
                 pages={
@@ -327,6 +329,11 @@ class FrontDoorServer:
                 status=self._status,
             )
         )
+
+    async def _confirm(self, token: str) -> None:
+        if token != "the-token":
+            raise NotFoundError("there is no such confirmation token")
+        self.confirmed.append(token)
 
     @property
     def url(self) -> str:

@@ -91,6 +91,9 @@ def test_the_whole_node_is_one_document(run: Run, serve: Serve) -> None:
                     "dropped": 4,
                     "running": 3,
                     "waiting": 2,
+                    "failures": 0,
+                    "error_actions": 0,
+                    "error_action_failures": 0,
                 }
             },
             "notifier": {

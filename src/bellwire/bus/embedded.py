@@ -40,6 +40,9 @@ NODE_USER = "bellwire"
 # the store behind QoS 1, and the node's own. `$MQTT.sub` and `$MQTT.deliver` stay: nats-server uses
 # them for the devices.
 _DENIED = ("$JS.>", "$KV.>", "$SYS.>", "$MQTT.msgs.>", "$MQTT.JSA.>", "bellwire.>", "_INBOX.>")
+# Devices publish there, and nobody but the rule that is named hears it.
+# docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
+_UNHEARD = "$aws.rules.>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,7 @@ def _configuration(settings: ServerSettings) -> str:
     interval_s = settings.sync_interval_s
     sync_interval = f"{round(interval_s * 1000)}ms" if interval_s else "always"
     denied = ", ".join(f'"{subject}"' for subject in _DENIED)
+    unheard = f'"{_UNHEARD}"'
     host = f"[{settings.mqtt_host}]" if ":" in settings.mqtt_host else settings.mqtt_host
     return f"""\
 # Written by bellwire at each start.
@@ -243,7 +247,7 @@ accounts {{
       {{ user: {NODE_USER}, password: "{settings.password}" }}
       {{ user: device, password: "{settings.password}", permissions: {{
         publish: {{ deny: [{denied}] }}
-        subscribe: {{ deny: [{denied}] }}
+        subscribe: {{ deny: [{denied}, {unheard}] }}
       }} }}
     ]
   }}

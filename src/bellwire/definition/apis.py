@@ -15,7 +15,7 @@ from bellwire.definition.integrations import IntegrationDraft, read_integration,
 from bellwire.definition.intrinsics import Intrinsics
 from bellwire.definition.keys import KEY_TYPES, read_api_keys
 from bellwire.definition.model import ApiKey, IntegrationResponse, Model, Stage, WebSocketApi
-from bellwire.definition.naming import HTTP_API
+from bellwire.definition.naming import HTTP_API, RULE_TYPE
 from bellwire.definition.nodes import MappingNode, Node
 from bellwire.definition.properties import Properties, is_reference
 from bellwire.definition.routes import (
@@ -377,4 +377,5 @@ def _report(records: list[Record], context: Context) -> None:
 
 def _is_read(kind: str) -> bool:
     part = kind.removeprefix(_V2)
-    return kind in KEY_TYPES or (part != kind and part in ("Api", *_PARTS))
+    known = (*KEY_TYPES, RULE_TYPE)
+    return kind in known or (part != kind and part in ("Api", *_PARTS))

@@ -74,6 +74,7 @@ def compare(old: Service, new: Service) -> Changes:
         *_api_lines(old.apis, new.apis),
         *_rule_lines(old, new),
         *(["access keys changed"] if keys_differ else []),
+        *(["sqlFunctions changed"] if old.sql_functions != new.sql_functions else []),
     )
     return Changes(
         lines=lines,
@@ -85,7 +86,7 @@ def compare(old: Service, new: Service) -> Changes:
         ),
         drop=frozenset(old.functions.keys() - new.functions.keys()),
         apis=keys_differ or _bare(old.apis) != _bare(new.apis),
-        rules=_bare(old.rules) != _bare(new.rules),
+        rules=_bare(old.rules) != _bare(new.rules) or old.sql_functions != new.sql_functions,
     )
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from bellwire.definition.intrinsics import Intrinsics
 from bellwire.definition.model import EventInvokeConfig
+from bellwire.definition.naming import FUNCTION_ARN
 from bellwire.definition.nodes import MappingNode, Node
 from bellwire.definition.suggestion import clipped, did_you_mean
 from bellwire.definition.values import Fields
@@ -23,7 +24,6 @@ _RETRIES = (0, 2)
 _AGE_S = (60, 21_600)
 """[docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html]"""
 _ARN = re.compile(r"arn:[\w-]+:(?P<service>[\w-]+):.*")
-_FUNCTION = re.compile(r"arn:[\w-]+:lambda:[\w-]*:\d*:function:(?P<name>[\w-]+)(:[\w$-]+)?")
 _TYPES = {"function": "lambda", "sns": "sns", "sqs": "sqs", "eventBus": "events"}
 """The framework's names of what a destination may be, and the services in their ARNs."""
 
@@ -93,7 +93,7 @@ def _typed(node: Node, path: str, destinations: Fields) -> tuple[Node, str | Non
 
 
 def _key_of_arn(arn: str, path: str, place: Place, targets: Targets) -> str:
-    found = _FUNCTION.fullmatch(arn)
+    found = FUNCTION_ARN.fullmatch(arn)
     name = found["name"] if found else arn
     key = next((key for key, each in targets.names.items() if each == name), None)
     if key is None:

@@ -13,9 +13,9 @@ from bellwire.definition.intrinsics import Intrinsics
 from bellwire.definition.layers import Layers
 from bellwire.definition.logs import read_logging
 from bellwire.definition.model import Function
-from bellwire.definition.naming import function_logical_id, rule_logical_id
+from bellwire.definition.naming import function_logical_id
 from bellwire.definition.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
-from bellwire.definition.suggestion import clipped, described, nearest
+from bellwire.definition.suggestion import clipped, described, did_you_mean, nearest
 from bellwire.definition.values import Fields
 from bellwire.definition.vocabulary import FUNCTION_READ, FUNCTION_SILENT, FUNCTION_SKIPPED
 from bellwire.errors import DefinitionError, Place, UnknownKeyError, UnsupportedFeatureError
@@ -71,13 +71,27 @@ class Functions:
         """Tell whether a function is one that runs here."""
         return any(each.key == key for each in self.entered)
 
-    def rule_ids(self) -> dict[str, str]:
-        """Return the names of the rules by their logical ids."""
-        return {
-            rule_logical_id(each.key, number): rule.name
-            for each in self.entered
-            for number, rule in enumerate(each.events.rules, 1)
-        }
+    def called(self, name: str, path: str, place: Place) -> str:
+        """Return the key of the function with a deployed name, which `path` calls.
+
+        Raises UnsupportedFeatureError where there is none, or it does not run here.
+        """
+        key = self.key_of(name)
+        if key is None:
+            raise UnsupportedFeatureError(
+                f"`{path}` calls the function {clipped(name)}, which this service does not "
+                "have: a function of another cannot be called here",
+                place=place,
+                hint=did_you_mean(name, self.names.values()),
+            )
+        if not self.runs(key):
+            raise UnsupportedFeatureError(
+                f"`{path}` calls the function `{key}`, which does not run here: only "
+                "Python, Node.js and executables do",
+                place=place,
+                hint="set `runtime: python3.12`, `nodejs24.x` or `provided.al2023`",
+            )
+        return key
 
 
 def read_functions(service: Fields, provider: Fields, prefix: str, findings: Findings) -> Functions:

@@ -20,6 +20,7 @@ from bellwire.definition.model import (
     Passthrough,
     Stage,
 )
+from bellwire.definition.naming import FUNCTION_ARN
 from bellwire.definition.properties import Properties
 from bellwire.definition.suggestion import clipped, did_you_mean
 from bellwire.definition.vocabulary import (
@@ -42,7 +43,6 @@ _METHOD = re.compile(r"[A-Z]{1,16}")
 _HTTP = re.compile(r"https?://[^\s/?#]+[^\s]*")
 _SERVICE = re.compile(r"arn:[\w-]+:apigateway:[\w-]*:(?P<service>[\w.-]+):(?P<action>.*)")
 _INVOCATION = re.compile(r"path/\d{4}-\d\d-\d\d/functions/(?P<arn>.+)/invocations")
-_FUNCTION = re.compile(r"arn:[\w-]+:lambda:[\w-]*:\d*:function:(?P<name>[\w-]+)(:[\w$-]+)?")
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([^}]*)\}")
 
 
@@ -81,7 +81,7 @@ class Uri(NamedTuple):
             )
         invocation = _INVOCATION.fullmatch(service["action"]) if service else None
         arn = invocation["arn"] if invocation else self.text
-        found = _FUNCTION.fullmatch(arn)
+        found = FUNCTION_ARN.fullmatch(arn)
         if not found:
             raise DefinitionError(
                 f"`{self.path}` names {clipped(arn)}, which is no Lambda function",
@@ -89,25 +89,7 @@ class Uri(NamedTuple):
                 hint="write arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
                 "${NameLambdaFunction.Arn}/invocations",
             )
-        return self._key(found["name"], functions)
-
-    def _key(self, name: str, functions: Functions) -> str:
-        key = functions.key_of(name)
-        if key is None:
-            raise UnsupportedFeatureError(
-                f"`{self.path}` calls the function {clipped(name)}, which this service does not "
-                "have: a function of another cannot be called here",
-                place=self.place,
-                hint=did_you_mean(name, functions.names.values()),
-            )
-        if not functions.runs(key):
-            raise UnsupportedFeatureError(
-                f"`{self.path}` calls the function `{key}`, which does not run here: only "
-                "Python, Node.js and executables do",
-                place=self.place,
-                hint="set `runtime: python3.12`, `nodejs24.x` or `provided.al2023`",
-            )
-        return key
+        return functions.called(found["name"], self.path, self.place)
 
     def http(self) -> str:
         """Return the URI of an HTTP endpoint. Raises DefinitionError."""

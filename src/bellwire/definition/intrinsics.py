@@ -28,8 +28,7 @@ from bellwire.limits import DEFINITION_BYTES, DEFINITION_VALUES, VARIABLE_DEPTH
 class Names:
     """What a template of this service can refer to.
 
-    `functions`, `rules` and `layers` hold their names by logical id; `api_id` is that of the
-    functions' API.
+    `functions` and `layers` hold their names by logical id; `api_id` is that of the functions' API.
     """
 
     service: str
@@ -38,17 +37,20 @@ class Names:
     region: str
     api_id: str
     functions: Mapping[str, str]
-    rules: Mapping[str, str]
     layers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A type of resource: the property that names it, what Ref gives, and its attributes."""
+    """A type of resource: the property that names it, what Ref gives, and its attributes.
+
+    `default_name` is the name where that property is not there, one like AWS's.
+    """
 
     name_property: str
     ref: str = "{name}"
     attributes: Mapping[str, str] = field(default_factory=dict)
+    default_name: str = "{service}-{stage}-{id}"
 
 
 def _named(name_property: str, arn: str) -> _Kind:
@@ -73,7 +75,11 @@ _KINDS = {
         "LogGroupName", "arn:aws:logs:{region}:{account}:log-group:{name}:*"
     ),
     "AWS::IoT::Thing": _named("ThingName", "arn:aws:iot:{region}:{account}:thing/{name}"),
-    "AWS::IoT::TopicRule": _named("RuleName", "arn:aws:iot:{region}:{account}:rule/{name}"),
+    "AWS::IoT::TopicRule": _Kind(
+        "RuleName",
+        attributes={"Arn": "arn:aws:iot:{region}:{account}:rule/{name}"},
+        default_name="{id}",
+    ),
     "AWS::SSM::Parameter": _named("Name", "arn:aws:ssm:{region}:{account}:parameter/{name}"),
     "AWS::Events::EventBus": _named("Name", "arn:aws:events:{region}:{account}:event-bus/{name}"),
     "AWS::Lambda::Function": _named(
@@ -183,7 +189,7 @@ class Intrinsics:
             return self._default_of(parameter, name, place)
         resource = self._declared(name)
         if resource is None:
-            known = {**self._names.functions, **self._names.rules, **self._names.layers}
+            known = {**self._names.functions, **self._names.layers}
             raise self._unknown_name(name, place, [*known, *self._pseudo])
         kind, fields = resource
         return kind.ref.format_map(fields)
@@ -225,7 +231,6 @@ class Intrinsics:
     def _declared(self, name: str) -> tuple[_Kind, dict[str, str]] | None:
         for names, kind in (
             (self._names.functions, _KINDS["AWS::Lambda::Function"]),
-            (self._names.rules, _KINDS["AWS::IoT::TopicRule"]),
             (self._names.layers, _KINDS["AWS::Lambda::LayerVersion"]),
         ):
             if name in names:
@@ -233,7 +238,7 @@ class Intrinsics:
         return self._resource(name)
 
     def _resource(self, name: str) -> tuple[_Kind, dict[str, str]] | None:
-        """Find a resource; without a name of its own it gets one like AWS's."""
+        """Find a resource."""
         node = self._template.resource(name)
         if not node:
             return None
@@ -243,7 +248,10 @@ class Intrinsics:
         own = self._property(node, name, kind.name_property)
         if type_name == _API and self._property(node, name, "ProtocolType") == "WEBSOCKET":
             kind = replace(kind, attributes={**kind.attributes, **_ENDPOINT})
-        return kind, self._fields(name, own or f"{self._names.service}-{self._names.stage}-{name}")
+        default = kind.default_name.format(
+            service=self._names.service, stage=self._names.stage, id=name
+        )
+        return kind, self._fields(name, own or default)
 
     def _property(self, resource: MappingNode, name: str, key: str) -> str | None:
         properties = self._variables.get(resource, "Properties")

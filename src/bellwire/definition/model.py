@@ -355,7 +355,8 @@ class Service:
 
     The first of `apis` is that of the functions' `websocket` events, others are declared under
     `resources`. `host_names` are those under which a proxy serves the console. `files` are those
-    that `${file(…)}` names, whether they are there or not.
+    that `${file(…)}` names, whether they are there or not. `sql_functions` gives the functions, by
+    key, that answer functions of IoT SQL.
     """
 
     name: str
@@ -372,6 +373,7 @@ class Service:
     host_names: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
     files: tuple[Path, ...] = ()
+    sql_functions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def api(self) -> WebSocketApi:

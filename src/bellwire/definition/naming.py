@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 
 WEBSOCKETS_API = "WebsocketsApi"
@@ -11,6 +12,11 @@ WEBSOCKETS_DEPLOYMENT = "WebsocketsDeployment"
 HTTP_API = "HttpApi"
 REST_API = "ApiGatewayRestApi"
 """The logical ids that do not depend on the functions. (A deployment's ends in a hash.)"""
+
+RULE_TYPE = "AWS::IoT::TopicRule"
+
+FUNCTION_ARN = re.compile(r"arn:[\w-]+:lambda:[\w-]*:\d*:function:(?P<name>[\w-]+)(:[\w$-]+)?")
+"""The ARN of a function; a version or an alias may stand behind its name."""
 
 _ROUTE_KEY = str.maketrans({"$": "S", "/": "Slash", "-": "Dash", "_": "Underscore", ".": "Period"})
 _ID_DIGITS = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,14 +16,16 @@ from bellwire.definition.handlers import Handlers
 from bellwire.definition.intrinsics import Intrinsics, Names
 from bellwire.definition.keys import read_access_keys
 from bellwire.definition.layers import Layers, layer_names, read_layers
-from bellwire.definition.model import Service, TopicRule
+from bellwire.definition.model import Service
 from bellwire.definition.naming import make_api_id
 from bellwire.definition.nodes import Entry, MappingNode, ScalarNode
 from bellwire.definition.overrides import read_host_names, read_limits
 from bellwire.definition.requirements import report_missing
 from bellwire.definition.resources import Resources
+from bellwire.definition.rule_events import compile_rules
 from bellwire.definition.suggestion import clipped, described, did_you_mean, nearest
 from bellwire.definition.template import Template
+from bellwire.definition.topic_rules import read_rules, read_sql_functions
 from bellwire.definition.values import Fields
 from bellwire.definition.variables import ACCOUNT_ID, Variables
 from bellwire.definition.vocabulary import (
@@ -111,8 +113,6 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
     name = _service_name(service)
     stage = _stage(provider)
     read = read_functions(service, provider, f"{name}-{stage}", findings)
-    rules = tuple(rule for each in read.entered for rule in each.events.rules)
-    _check_rules(rules)
     access_keys = read_access_keys(service, findings)
     context = _context(service, provider, read, findings, bool(access_keys.secrets))
     layers = Layers(read_layers(service, findings), directory, context.intrinsics, findings)
@@ -121,6 +121,7 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
         for each in read.entered
     }
     apis = read_apis(context)
+    rules = read_rules(context, service)
     limits = read_limits(service)
     handlers = Handlers(directory)
     for each in read.entered:
@@ -136,6 +137,7 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
         functions=functions,
         apis=apis,
         rules=rules,
+        sql_functions=read_sql_functions(context, service),
         limits=limits,
         access_keys=access_keys,
         host_names=read_host_names(service),
@@ -153,6 +155,7 @@ def _context(
     api = read_provider(provider, name, stage, place, findings)
     events = [event for each in functions.entered for event in each.events.websockets]
     generated = compile_events(events, api, functions.names)
+    generated |= compile_rules(rule for each in functions.entered for rule in each.events.rules)
     template = Template(generated, Resources(service, findings), service.variables)
     names = Names(
         service=name,
@@ -161,7 +164,6 @@ def _context(
         region=_region(provider),
         api_id=api.given_id() or make_api_id(name),
         functions=functions.logical_ids(),
-        rules=functions.rule_ids(),
         layers=layer_names(read_layers(service, findings)),
     )
     intrinsics = Intrinsics(names, template, service.variables)
@@ -261,14 +263,3 @@ def _region(provider: Fields) -> str:
             hint="one is us-east-1",
         )
     return region
-
-
-def _check_rules(rules: Iterable[TopicRule]) -> None:
-    seen: dict[str, TopicRule] = {}
-    for rule in rules:
-        first = seen.setdefault(rule.name, rule)
-        if first is not rule:
-            raise DefinitionError(
-                f"two rules have the name {rule.name}; the first is at {first.sql_place}",
-                place=rule.sql_place,
-            )

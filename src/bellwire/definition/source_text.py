@@ -45,12 +45,16 @@ def sql_position(rule: TopicRule, offset: int) -> Place:
 
     An offset at the end of `sql` is the place after its last character.
     """
-    if not rule.sql_runs:
-        place = rule.sql_place
-        return Place(place.file, place.line, place.column + offset)
-    run = rule.sql_runs[max(0, bisect_right(rule.sql_runs, offset, key=attrgetter("offset")) - 1)]
+    return text_position(rule.sql_place, rule.sql_runs, offset)
+
+
+def text_position(start: Place, runs: tuple[TextRun, ...], offset: int) -> Place:
+    """Return where character `offset` of a text stands that starts at `start`."""
+    if not runs:
+        return Place(start.file, start.line, start.column + offset)
+    run = runs[max(0, bisect_right(runs, offset, key=attrgetter("offset")) - 1)]
     column = run.column + (offset - run.offset if run.steps else 0)
-    return Place(rule.sql_place.file, run.line, column)
+    return Place(start.file, run.line, column)
 
 
 def place_of(node: ScalarNode, offset: int) -> Place:

@@ -5,6 +5,7 @@ the functions' events, with the user's `resources` merged over it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -17,13 +18,9 @@ from bellwire.errors import DefinitionError, Place, UnknownKeyError
 from bellwire.limits import DEFINITION_DEPTH, DEFINITION_VALUES
 
 
-_GENERATED_SUFFIXES = (
-    "WebsocketsApi",
-    "WebsocketsDeploymentStage",
-    "WebsocketsIntegration",
-    "WebsocketsRoute",
-    "WebsocketsRouteResponse",
-    "WebsocketsAuthorizer",
+_GENERATED = re.compile(
+    r".*(Websockets(Api|DeploymentStage|Integration|Route|RouteResponse|Authorizer)"
+    r"|IotTopicRule\d+)"
 )
 
 
@@ -87,7 +84,7 @@ class Template:
         node = entry.node
         assert isinstance(node, MappingNode), "only maps are in the index"
         under = self._nodes.get(name)
-        if under is None and node.get("Type") is None and name.endswith(_GENERATED_SUFFIXES):
+        if under is None and node.get("Type") is None and _GENERATED.fullmatch(name):
             raise self._unknown("Resources", name, entry.place)
         self._nodes[name] = self._merged_maps(under, node, 0) if under else node
 
@@ -95,7 +92,7 @@ class Template:
         """Set properties whole, as the framework does: a map there is not merged."""
         node = self._nodes.get(name)
         if node is None:
-            if name.endswith(_GENERATED_SUFFIXES):
+            if _GENERATED.fullmatch(name):
                 raise self._unknown("extensions", name, entry.place)
             return  # one of the resources that the framework makes and that are not read here
         fields = Fields(entry.node, f"resources.extensions.{name}", self._variables)

@@ -58,6 +58,7 @@ _REMOTE = {
     "vault": "Vault",
 }
 """Sources of the framework that lie outside of the service's files."""
+_TEMPLATE_HINT = r"a substitution template of AWS IoT is written \${…}, so that it is no variable"
 
 _SCRIPTS = {".js", ".cjs", ".mjs", ".ts", ".mts"}
 
@@ -257,7 +258,9 @@ class Variables:
             raise UnresolvedVariableError(
                 f"unknown type of variable {clipped(reference.type)}",
                 place=site.place(),
-                hint=did_you_mean(reference.type, {*self._sources, *_REMOTE}),
+                hint=did_you_mean(reference.type, ("file",)) or _TEMPLATE_HINT
+                if reference.params
+                else did_you_mean(reference.type, {*self._sources, *_REMOTE}),
             )
         return source(reference, address, site)
 

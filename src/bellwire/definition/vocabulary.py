@@ -69,6 +69,23 @@ LAYER_KEYS = _words(
 DESTINATIONS_KEYS = _words("onSuccess onFailure")
 DESTINATION_KEYS = _words("type arn")
 IOT_KEYS = _words("sql sqlVersion name enabled description")
+NATIVE_RULE_KEYS = _words("sql sqlVersion enabled description notify")
+SQL_FUNCTIONS = _words("get_dynamodb get_registry_data get_secret machinelearning_predict")
+"""Functions of IoT SQL that need a service of AWS
+[docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html]."""
+NOTIFY_KEYS = _words("deviceId timestamp")
+
+RULE_READ = _words("RuleName TopicRulePayload")
+RULE_IGNORED = _words("Tags")
+RULE_PAYLOAD_READ = _words("Sql Actions RuleDisabled Description AwsIotSqlVersion ErrorAction")
+REPUBLISH_READ = _words("Topic Qos Headers")
+REPUBLISH_HEADERS_READ = _words(
+    "PayloadFormatIndicator ContentType ResponseTopic CorrelationData MessageExpiry UserProperties"
+)
+HTTP_ACTION_READ = _words("Url ConfirmationUrl Headers Auth EnableBatching")
+HTTP_ACTION_IGNORED = _words("BatchConfig")
+"""Properties of AWS::IoT::TopicRule [docs.aws.amazon.com/AWSCloudFormation/latest/
+TemplateReference/aws-resource-iot-topicrule.html], and what `custom.bellwire.rules` takes."""
 
 INTRINSICS = (
     "Ref",

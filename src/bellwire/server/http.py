@@ -31,7 +31,13 @@ from bellwire.iot.topics import excess
 from bellwire.server.dead_letters import PATH as DEAD_LETTERS
 from bellwire.server.dead_letters import add_dead_letters
 from bellwire.server.invoke import add_invoke
-from bellwire.server.request import SERVICES, HttpServices, has_token, read_body
+from bellwire.server.request import (
+    CONFIRM_PATH,
+    SERVICES,
+    HttpServices,
+    has_token,
+    read_body,
+)
 from bellwire.server.shadows import add_shadows
 
 
@@ -54,6 +60,7 @@ def _make_application(services: HttpServices) -> web.Application:
     add("POST", "/topics/{topic:.+}", _publish)
     add_shadows(application.router)
     add_dead_letters(application.router)
+    add("GET", CONFIRM_PATH + "/{token}", _confirm)
     add("GET", "/console/devices", _devices)
     add("GET", "/console/{file}", _page)
     add("GET", "/", _page)
@@ -246,6 +253,15 @@ async def _publish(request: web.Request) -> web.StreamResponse:
     except BadRequestError as error:
         raise _InvalidRequestError(error.message) from None
     return web.json_response({"message": "OK"})
+
+
+async def _confirm(request: web.Request) -> web.StreamResponse:
+    """Enable an HTTP destination of rules.
+
+    docs.aws.amazon.com/iot/latest/apireference/API_ConfirmTopicRuleDestination.html
+    """
+    await request.app[SERVICES].confirm(request.match_info["token"])
+    return web.json_response({})
 
 
 async def _devices(request: web.Request) -> web.StreamResponse:

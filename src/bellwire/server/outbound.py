@@ -10,6 +10,10 @@ from bellwire.errors import CallerError, TooManyRequestsError
 from bellwire.gateway.effects import HttpAnswer, HttpRequest
 
 
+class UnreachableError(CallerError):
+    """Nobody could be connected to: the request was not sent."""
+
+
 class HttpClient:
     """Sends the requests of HTTP integrations; redirects are passed on, not followed.
 
@@ -63,7 +67,9 @@ class HttpClient:
                 body = await self._read(response)
         except (aiohttp.ClientError, ValueError, OSError) as error:
             where = request.url.partition("?")[0]  # a query may hold a secret
-            raise CallerError(f"{request.method} {where} failed: {error}") from None
+            is_sent = not isinstance(error, aiohttp.ClientConnectorError)
+            kind = CallerError if is_sent else UnreachableError
+            raise kind(f"{request.method} {where} failed: {error}") from None
         headers: dict[str, list[str]] = {}
         for name, value in response.headers.items():
             headers.setdefault(name.lower(), []).append(value)

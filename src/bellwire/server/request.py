@@ -65,7 +65,7 @@ class HttpServices:
 
     `find_function` knows functions by their keys and deployed names, `function_arn` gives the ARN
     of a deployed name; `invoke` runs one under the request id that it is given; `tails` see the
-    log of all.
+    log of all; `confirm` enables the HTTP destination of a token, or raises NotFoundError.
     `token` is what the node's own functions show where @connections asks for a signature, and
     what the command line shows where it changes or reads more than anybody may;
     `host_names` are names of this host that its pages may be under, besides addresses.
@@ -82,6 +82,7 @@ class HttpServices:
     publish: Publish
     shadows: ShadowService
     dead_letters: DeadLetterService
+    confirm: Callable[[str], Awaitable[None]]
     devices: Devices
     is_ready: Callable[[], bool]
     pages: Mapping[str, StaticFile]
@@ -90,6 +91,10 @@ class HttpServices:
     metrics: Callable[[], bytes]
     status: Callable[[], Mapping[str, object]]
 
+
+CONFIRM_PATH = "/confirmdestination"
+"""What is before the token in the URL that enables an HTTP destination of rules
+[docs.aws.amazon.com/iot/latest/apireference/API_ConfirmTopicRuleDestination.html]."""
 
 SERVICES = web.AppKey("services", HttpServices)
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bellwire.definition.model import TopicRule
 from bellwire.errors import BellwireError, Place
-from bellwire.iot.rules import Rule, Unfit, compile_rule
+from bellwire.iot.actions import Unfit
+from bellwire.iot.rules import Rule, compile_rule
 from bellwire.iot.sql.scope import Message, World
 from bellwire.origin import Origin
 

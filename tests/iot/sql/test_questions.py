@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bellwire.definition.model import TopicRule
 from bellwire.errors import Place
-from bellwire.iot.rules import Rule, Unfit, compile_rule
+from bellwire.iot.actions import Unfit
+from bellwire.iot.rules import Rule, compile_rule
 from bellwire.iot.sql.questions import Answers, UnansweredError
 from bellwire.iot.sql.scope import Message, Question, World
 from bellwire.iot.sql.values import UNDEFINED

@@ -415,5 +415,6 @@ _MIRRORED = {">": "<", ">=": "<="}
 def _unanswered(call: Call, signature: ExternalFunction) -> UnsupportedFeatureError:
     return UnsupportedFeatureError(
         f"the function {call.name}() is not supported: it needs {signature.needs}",
-        hint="let a function of yours that hears the rule look it up, and call what it needs",
+        hint="name a function of the service that answers it: "
+        f"custom.bellwire.sqlFunctions: {{{call.name.lower()}: key}}",
     )

@@ -10,6 +10,10 @@ from bellwire.iot.sql.scope import Question
 from bellwire.iot.sql.values import Value
 
 
+ANSWERED = ("get_thing_shadow", "aws_lambda")
+"""The functions that a node answers itself; others only where a function of the service does."""
+
+
 class UnansweredError(Exception):
     """Evaluation needs the answer to `question` before it can go on."""
 
