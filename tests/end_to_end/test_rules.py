@@ -192,7 +192,9 @@ class Shown(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def shown(start_shared_node: StartNode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+def shown(
+    start_shared_node: StartNode, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shown]:
     destination = Destination()
     folder = tmp_path_factory.mktemp("service")
     (folder / "serverless.yml").write_text(SERVICE.replace("PORT", str(destination.port)))
@@ -205,6 +207,7 @@ def shown(start_shared_node: StartNode, tmp_path_factory: pytest.TempPathFactory
     publisher.disconnect()
     publisher.loop_stop()
     destination.server.shutdown()
+    destination.server.server_close()
 
 
 def test_actions_are_independent_and_a_failure_reaches_the_error_action(shown: Shown) -> None:

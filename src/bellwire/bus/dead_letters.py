@@ -439,13 +439,14 @@ def _origin(kept: list[Any] | None) -> Origin:
 def _properties(kept: list[Any] | None) -> MqttProperties | None:
     if kept is None:
         return None
-    content_type, is_text, response_topic, correlation, user = kept
+    content_type, is_text, response_topic, correlation, user, *expiry = kept
     return MqttProperties(
         content_type,
         is_text,
         response_topic,
         None if correlation is None else bytes.fromhex(correlation),
         tuple((name, value) for name, value in user),
+        *expiry,
     )
 
 

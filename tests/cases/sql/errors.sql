@@ -54,13 +54,6 @@ error:
     SELECT a FROM x/a+ WHERE b = 1
                   ^^^^;
 
--- no FROM
-SELECT a;
-error:
-    FROM is missing: which topics is this rule for? (add FROM 'devices/+/parameters')
-    SELECT a
-            ^;
-
 -- VALUE takes one
 SELECT VALUE a, b FROM 'x';
 error:

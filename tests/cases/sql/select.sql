@@ -85,3 +85,8 @@ SELECT {'latitude': get(lat_long, 0), 'longitude': get(lat_long, 1), 'none': not
 SELECT a, b, c FROM 'test/topic';
 {"a":9007199254740993,"b":-0.001,"c":1e300};
 {"a":9007199254740993,"b":-0.001,"c":1e300};
+
+-- https://docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
+SELECT a;
+{"a":1,"b":2};
+{"a":1};
