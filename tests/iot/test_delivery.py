@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
-from bellwire.definition.model import LambdaAction, TopicRule
+from bellwire.definition.model import (
+    Action,
+    EventInvokeConfig,
+    HttpAction,
+    LambdaAction,
+    NotifyAction,
+    RepublishAction,
+    TemplateText,
+    TopicRule,
+)
 from bellwire.errors import (
     BusError,
     CallerError,
@@ -624,5 +633,313 @@ def test_a_long_lane_that_the_new_rule_has_no_use_for_is_emptied(
             "received": 3000, "delivered": 1, "unmatched": 0
         }  # fmt: skip
         await b.delivery.stop()
+
+    asyncio.run(main())
+
+
+# Several actions
+
+
+PLACE = Place("serverless.yml", 1, 1)
+
+
+def written(template: str) -> TemplateText:
+    return TemplateText(template, PLACE)
+
+
+REPUBLISH = RepublishAction(written("out"), written("1"), PLACE)
+POST = HttpAction(written("https://h/"), "https://h/", PLACE)
+NOTIFY = NotifyAction(written("d"), PLACE)
+
+
+class World:
+    """What a delivery asks of the node, answered as the plans say: an error, or success."""
+
+    def __init__(self) -> None:
+        self.functions = Functions()
+        self.cemetery = Cemetery()
+        self.plans: dict[str, list[Exception]] = {}
+        self.done: list[tuple[str, object]] = []
+        self.config = EventInvokeConfig()
+
+    async def publish(self, effect: object) -> None:
+        self._perform("publish", effect)
+
+    async def post(self, effect: object) -> None:
+        self._perform("post", effect)
+
+    def notify(self, effect: object) -> None:
+        self._perform("notify", effect)
+
+    async def tell(self, failed: object) -> None:
+        self._perform("tell", failed)
+
+    async def ask(self, question: object) -> object:
+        self._perform("ask", question)
+        return {"on": True}
+
+    def made(self, what: str) -> list[Any]:
+        return [effect for name, effect in self.done if name == what]
+
+    def _perform(self, what: str, effect: object) -> None:
+        self.done.append((what, effect))
+        if plan := self.plans.get(what):
+            raise plan.pop(0)
+
+
+Deliver = Callable[..., tuple[World, Delivery]]
+
+
+@pytest.fixture
+def deliver(performers: Callable[..., Performers]) -> Deliver:
+    """Make a delivery of a rule with these actions, and the world around it."""
+
+    def make(
+        *actions: Action, sql: str = "SELECT * FROM 'a/+'", error_action: Action | None = None
+    ) -> tuple[World, Delivery]:
+        world = World()
+        definition = TopicRule("r", sql, "2016-03-23", actions, error_action, True, "", PLACE)
+        around = performers(
+            invoke=world.functions.invoke,
+            bury=world.cemetery.bury,
+            publish=world.publish,
+            post=world.post,
+            notify=world.notify,
+            tell=world.tell,
+            ask=world.ask,
+            settings=lambda function: world.config,
+        )
+        rule = compile_rule(definition, ["get_thing_shadow"])
+        return world, Delivery(rule, around, limits=Limits(retry_delay_s=0.01))
+
+    return make
+
+
+INVOKE = LambdaAction("f", PLACE)
+
+
+def figures(delivery: Delivery) -> dict[str, int]:
+    return {name: n for name, n in delivery.statistics()._asdict().items() if n}
+
+
+def away(retryable: bool) -> BusError:
+    return BusError("away", retryable=retryable)
+
+
+def test_a_retry_repeats_only_what_failed(deliver: Deliver) -> None:
+    async def main() -> None:
+        world, delivery = deliver(INVOKE, REPUBLISH, POST, NOTIFY)
+        world.functions.plan = [FAILED, Result()]
+        world.plans["post"] = [away(True)]
+        event = FakeEvent("a/x", b'{"n":1}')
+        delivery.take(event)
+        await until(lambda: event.is_done)
+        assert len(world.functions.calls) == 2
+        assert len(world.made("post")) == 2
+        assert len(world.made("publish")) == len(world.made("notify")) == 1
+        assert figures(delivery) == {"received": 1, "delivered": 1, "retried": 2}
+
+    asyncio.run(main())
+
+
+def test_the_error_action_is_told_once_of_all_failures(deliver: Deliver) -> None:
+    async def main() -> None:
+        error_action = RepublishAction(written("failed/${topic(2)}"), written("0"), PLACE)
+        world, delivery = deliver(INVOKE, POST, REPUBLISH, error_action=error_action)
+        world.functions.plan = [FAILED] * 3
+        world.plans["post"] = [away(False)]
+        event = FakeEvent("a/x", b'{"n":1}')
+        delivery.take(event)
+        await until(lambda: event.is_done)
+        first, told = world.made("publish")
+        assert (first.topic, told.topic) == ("out", "failed/x")
+        document = orjson.loads(told.payload)
+        assert [each["failedAction"] for each in document["failures"]] == [
+            "HttpAction",
+            "LambdaAction",
+        ]
+        assert world.cemetery.letters == []
+        assert figures(delivery) == {
+            "received": 1,
+            "retried": 2,
+            "failures": 2,
+            "error_actions": 1,
+        }
+
+    asyncio.run(main())
+
+
+def test_an_error_action_that_fails_too_leaves_a_dead_letter(deliver: Deliver) -> None:
+    async def main() -> None:
+        world, delivery = deliver(POST, error_action=LambdaAction("g", PLACE))
+        world.plans["post"] = [away(False)]
+        world.functions.plan = [FAILED] * 3
+        event = FakeEvent("a/x", b'{"n":1}')
+        delivery.take(event)
+        await until(lambda: event.is_done)
+        ((_, payload, headers),) = world.cemetery.letters
+        assert payload == b'{"n":1}'
+        assert headers["Bellwire-Action"] == "HttpAction https://h/, LambdaAction g"
+        assert figures(delivery)["error_action_failures"] == 1
+
+    asyncio.run(main())
+
+
+def test_a_post_is_tried_three_times(deliver: Deliver) -> None:
+    async def main() -> None:
+        world, delivery = deliver(POST)
+        world.plans["post"] = [away(True)] * 3
+        event = FakeEvent("a/x", b"{}")
+        delivery.take(event)
+        await until(lambda: event.is_done)
+        assert len(world.made("post")) == 3
+        assert world.cemetery.letters[0][2]["Bellwire-Attempts"] == "3"
+
+    asyncio.run(main())
+
+
+def test_a_republish_waits_for_the_broker_as_long_as_it_takes(deliver: Deliver) -> None:
+    async def main() -> None:
+        world, delivery = deliver(REPUBLISH)
+        world.plans["publish"] = [away(True)] * 6
+        event = FakeEvent("a/x", b"{}")
+        delivery.take(event)
+        await until(lambda: event.is_done)
+        assert len(world.made("publish")) == 7
+        assert world.cemetery.letters == []
+
+    asyncio.run(main())
+
+
+def test_a_functions_own_destination_is_told_and_nobody_else(deliver: Deliver) -> None:
+    async def main() -> None:
+        world, delivery = deliver(INVOKE, error_action=REPUBLISH)
+        world.config = EventInvokeConfig(retry_attempts=1, on_failure="g")
+        world.functions.plan = [FAILED] * 2
+        event = FakeEvent("a/x", b'{"n":1}')
+        delivery.take(event)
+        await until(lambda: event.is_done)
+        (failed,) = world.made("tell")
+        assert (failed.function, failed.event, failed.attempts) == ("f", b'{"n":1}', 2)
+        assert failed.result is FAILED
+        assert world.made("publish") == world.cemetery.letters == []
+
+    asyncio.run(main())
+
+
+def test_a_destination_that_cannot_be_told_is_no_end(deliver: Deliver) -> None:
+    async def main() -> None:
+        world, delivery = deliver(INVOKE)
+        world.config = EventInvokeConfig(retry_attempts=0, on_failure="g")
+        world.functions.plan = [FAILED]
+        world.plans["tell"] = [away(False)]
+        event = FakeEvent("a/x", b"{}")
+        delivery.take(event)
+        await until(lambda: event.is_done)
+        assert len(world.cemetery.letters) == 1
+
+    asyncio.run(main())
+
+
+def test_a_rule_that_only_notifies_is_done_at_once(deliver: Deliver) -> None:
+    async def main() -> None:
+        world, delivery = deliver(NOTIFY)
+        world.plans["notify"] = []
+        events = [FakeEvent("a/x", b'{"n":%d}' % n) for n in range(3)]
+        for event in events:
+            delivery.take(event)
+            assert event.is_done
+        assert [each.value["n"] for each in world.made("notify")] == [0, 1, 2]
+        world.plans["notify"] = [CallerError("no")] * 2
+        failing = FakeEvent("a/x", b'{"n":9}')
+        delivery.take(failing)
+        await until(lambda: failing.is_done)
+        assert world.cemetery.letters[0][2]["Bellwire-Reason"] == "no"
+        assert figures(delivery) == {
+            "received": 4,
+            "delivered": 3,
+            "failures": 1,
+            "dead_lettered": 1,
+        }
+
+    asyncio.run(main())
+
+
+def test_what_runs_and_what_waits_end_together_when_the_node_stops(deliver: Deliver) -> None:
+    async def main() -> None:
+        world, delivery = deliver(INVOKE, POST)
+        world.plans["post"] = [away(True)]
+        event = FakeEvent("a/x", b"{}")
+        delivery.take(event)
+        await until(lambda: figures(delivery).get("retried"))
+        stopping = asyncio.create_task(delivery.stop())
+        await turns()
+        assert not stopping.done()
+        world.functions.calls[0].future.set_result(Result())
+        async with asyncio.timeout(1):
+            await stopping
+        assert event.said == []  # it comes again, with both actions
+
+    asyncio.run(main())
+
+
+# Statements that ask
+
+
+ASKING = "SELECT n, get_thing_shadow(topic(2), 'role').on AS lit FROM 'a/+' WHERE n > 0"
+
+
+def test_events_of_a_topic_keep_their_order_while_answers_are_awaited(deliver: Deliver) -> None:
+    async def main() -> None:
+        world, delivery = deliver(INVOKE, sql=ASKING)
+        world.functions.plan = [Result()] * 4
+        world.plans["ask"] = [away(True)]
+        events = [FakeEvent("a/x", b'{"n":%d}' % n) for n in (1, 0, 2)]
+        for event in events:
+            delivery.take(event)
+        await until(lambda: all(event.is_done for event in events))
+        assert [call.event for call in world.functions.calls] == [
+            {"n": 1, "lit": True},
+            {"n": 2, "lit": True},
+        ]
+        assert figures(delivery) == {
+            "received": 3,
+            "unmatched": 1,
+            "delivered": 2,
+            "retried": 1,
+        }
+
+    asyncio.run(main())
+
+
+def test_what_gets_no_answer_fails_as_a_whole(deliver: Deliver) -> None:
+    async def main() -> None:
+        world, delivery = deliver(INVOKE, NOTIFY, sql=ASKING, error_action=REPUBLISH)
+        world.plans["ask"] = [CallerError("no such thing")]
+        event = FakeEvent("a/x", b'{"n":1}')
+        delivery.take(event)
+        await until(lambda: event.is_done)
+        (told,) = world.made("publish")
+        (failure,) = orjson.loads(told.payload)["failures"]
+        assert (failure["failedAction"], failure["failedResource"]) == (
+            "FunctionExecution",
+            "get_thing_shadow",
+        )
+        assert world.functions.calls == world.made("notify") == []
+
+    asyncio.run(main())
+
+
+def test_a_message_that_goes_round_ends_as_a_dead_letter(deliver: Deliver) -> None:
+    async def main() -> None:
+        again = RepublishAction(written("a/x"), written("0"), PLACE)
+        world, delivery = deliver(again, error_action=LambdaAction("g", PLACE))
+        for _ in range(9):
+            event = FakeEvent("a/x", b"{}")
+            delivery.take(event)
+            await until(lambda event=event: event.is_done)  # type: ignore[misc]
+        assert len(world.made("publish")) == 8
+        assert "republished 8 times in a row" in world.cemetery.letters[0][2]["Bellwire-Reason"]
+        assert world.functions.calls == []
 
     asyncio.run(main())

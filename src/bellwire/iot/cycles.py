@@ -68,7 +68,8 @@ def _begins(taken: TopicFilter, fixed: str) -> bool:
     """Tell whether a filter takes every topic that begins so."""
     levels = fixed.split("/")[:-1]  # the last one goes on in the template
     return (
-        taken.levels[-1] == "#"
+        bool(fixed)  # else it may begin with a dollar
+        and taken.levels[-1] == "#"
         and len(levels) >= len(taken.levels) - 1
         and taken.matches("/".join((*levels, "x")))
     )
