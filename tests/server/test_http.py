@@ -237,6 +237,19 @@ def test_boto3_publishes(run: Run, serve: Serve, aws_client: AwsClient, topic: s
     run(main())
 
 
+def test_boto3_confirms_a_destination(run: Run, serve: Serve, aws_client: AwsClient) -> None:
+    async def main() -> None:
+        async with serve() as server:
+            confirm = aws_client("iot", server.http_url).confirm_topic_rule_destination
+            await in_thread(confirm, confirmationToken="the-token")
+            assert server.confirmed == ["the-token"]
+            with pytest.raises(ClientError) as refused:
+                await in_thread(confirm, confirmationToken="another")
+            assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("error", "path", "status"),
     [

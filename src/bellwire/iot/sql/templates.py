@@ -34,6 +34,9 @@ class Template:
 
     def render(self, scope: Scope) -> str:
         """Fill it in: each value converted to String; what has none, as Undefined, is empty."""
+        only = self.parts[0] if len(self.parts) == 1 else ""
+        if not isinstance(only, str):  # most templates are one expression
+            return _text(only(scope))
         return "".join(part if isinstance(part, str) else _text(part(scope)) for part in self.parts)
 
 
