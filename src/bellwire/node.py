@@ -121,7 +121,7 @@ class Node:
             DestinationStore(self._bus),
             post=partial(post, self._rules_client.send),
             arn=self._destination_arn,
-            enable_url=lambda token: f"{self.http_url}{CONFIRM_PATH}/{token}",
+            enable_url=self._enable_url,
         )
         self._rules = Rules(self._bus, self._performers(), limits=service.limits)
         self._retries = Retries(
@@ -309,6 +309,7 @@ class Node:
             functions=self._functions.statistics,
             backlog=self._backlog.statistics,
             rules=self._rules.statistics,
+            rules_not_found=lambda: self._rules.not_found,
             listeners=self._listeners.statistics,
             logs=self._journal.statistics,
             shadows=self._shadows.statistics,
@@ -348,6 +349,12 @@ class Node:
 
     async def _republish(self, effect: Republish) -> None:
         await self._devices.publish(effect.topic, effect.payload, effect.qos)
+
+    def _enable_url(self, token: str) -> str:
+        """Return what a destination asks for to confirm: by the proxy's name where there is one."""
+        names = self.service.host_names
+        base = f"https://{names[0]}" if names else self.http_url
+        return f"{base}{CONFIRM_PATH}/{token}"
 
     def _destination_arn(self, name: str) -> str:
         service = self.service

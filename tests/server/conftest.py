@@ -297,6 +297,7 @@ class FrontDoorServer:
             functions=lambda: self.function_statistics,
             backlog=lambda: self.backlog_statistics,
             rules=lambda: self.rule_statistics,
+            rules_not_found=lambda: 12,
             listeners=lambda: ListenersStatistics(2, 3, 4, 5, 6),
             logs=lambda: LogStatistics(7, 8),
             shadows=lambda: ShadowStatistics({("update", "HTTP"): 4}, 3, 2, 1),

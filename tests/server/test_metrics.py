@@ -121,6 +121,7 @@ def test_a_functions_metrics_are_named_as_cloudwatchs(run: Run, serve: Serve) ->
         }
         assert found["bellwire_rule_received_total{rule=rule}"] == 9
         assert found["bellwire_rule_waiting{rule=rule}"] == 2
+        assert found["bellwire_rules_not_found_total{}"] == 12
         assert found["bellwire_notify_pushes{}"] == 6
         assert found["bellwire_log_lines_kept_total{}"] == 7
         assert found["bellwire_log_lines_lost_total{}"] == 8

@@ -156,7 +156,7 @@ class Delivery:
         job = _Job(event, rule, effects, directly)
         self._jobs.add(job)
         if self._lanes.enter(event.topic, job) is not None:
-            self._begin(job)
+            self._start(job)
 
     def follow(self, rule: Rule) -> None:
         """Go by another rule of the same name: what runs ends by the one that it began with."""
@@ -240,9 +240,10 @@ class Delivery:
 
     def _start(self, job: _Job, attempts: int = 0) -> None:
         effects = job.effects
-        index = len(job.rule.actions) - len(effects)  # what `_push` has done is not there any more
-        if len(effects) > 1:
-            job.open = len(effects)
+        count = len(effects)
+        index = len(job.rule.actions) - count  # what `_push` has done is not there any more
+        if count > 1:
+            job.open = count
             for effect in effects:
                 self._run(_Part(job, index, effect, attempts))
                 index += 1

@@ -46,6 +46,7 @@ class Sources:
     functions: Callable[[], Mapping[str, FunctionStatistics]]
     backlog: Callable[[], Mapping[str, BacklogStatistics]]
     rules: Callable[[], Mapping[str, DeliveryStatistics]]
+    rules_not_found: Callable[[], int]
     listeners: Callable[[], ListenersStatistics]
     logs: Callable[[], LogStatistics]
     shadows: Callable[[], ShadowStatistics]
@@ -218,6 +219,11 @@ class Metrics:
         yield from self._of_functions(_OF_FUNCTIONS, self._sources.functions())
         yield from self._of_functions(_OF_BACKLOG, self._sources.backlog())
         yield from _of_rules(self._sources.rules())
+        yield CounterMetricFamily(
+            "bellwire_rules_not_found",
+            "Messages for one rule alone, which is not there or disabled (RuleNotFound)",
+            value=self._sources.rules_not_found(),
+        )
         for name, value in self._sources.listeners()._asdict().items():
             yield GaugeMetricFamily(f"bellwire_notify_{name}", "Of the notifier", value=value)
         for name, value in self._sources.logs()._asdict().items():
