@@ -39,10 +39,13 @@ NODE_USER = "bellwire"
 # Subjects that devices may neither publish to nor read: JetStream's API, its key-value stores,
 # the store behind QoS 1, and the node's own. `$MQTT.sub` and `$MQTT.deliver` stay: nats-server uses
 # them for the devices.
-_DENIED = ("$JS.>", "$KV.>", "$SYS.>", "$MQTT.msgs.>", "$MQTT.JSA.>", "bellwire.>", "_INBOX.>")
+_DENIED = ("$JS.>", "$KV.>", "$SYS.>", "$MQTT.JSA.>", "bellwire.>", "_INBOX.>")
+# To read `$MQTT.msgs.>` nats-server refuses devices itself; denied here as well, it would hold back
+# each QoS 1 message from who subscribes to a filter that begins with a wildcard.
+_UNWRITTEN = "$MQTT.msgs.>"
 # Devices publish there, and nobody but the rule that is named hears it.
 # docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
-_UNHEARD = "$aws.rules.>"
+_UNHEARD = ("$aws.rules.>", "$MQTT.msgs.$aws.rules.>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +225,8 @@ class EmbeddedServer:
 def _configuration(settings: ServerSettings) -> str:
     interval_s = settings.sync_interval_s
     sync_interval = f"{round(interval_s * 1000)}ms" if interval_s else "always"
-    denied = ", ".join(f'"{subject}"' for subject in _DENIED)
-    unheard = f'"{_UNHEARD}"'
+    unwritten = ", ".join(f'"{subject}"' for subject in (*_DENIED, _UNWRITTEN))
+    unheard = ", ".join(f'"{subject}"' for subject in (*_DENIED, *_UNHEARD))
     host = f"[{settings.mqtt_host}]" if ":" in settings.mqtt_host else settings.mqtt_host
     return f"""\
 # Written by bellwire at each start.
@@ -246,8 +249,8 @@ accounts {{
     users: [
       {{ user: {NODE_USER}, password: "{settings.password}" }}
       {{ user: device, password: "{settings.password}", permissions: {{
-        publish: {{ deny: [{denied}] }}
-        subscribe: {{ deny: [{denied}, {unheard}] }}
+        publish: {{ deny: [{unwritten}] }}
+        subscribe: {{ deny: [{unheard}] }}
       }} }}
     ]
   }}
