@@ -33,7 +33,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "http_destinations": FOUNDATION | {"iot", "bus"},
     "effects": FOUNDATION | MIDDLE | {"definition", "server", "http_destinations"},
     "shadows": FOUNDATION | {"iot", "bus"},
-    "devices": FOUNDATION | {"bus", "simulation"},
+    "devices": FOUNDATION | {"definition", "bus", "logins", "presence", "simulation"},
+    "logins": FOUNDATION | {"definition", "iot", "bus"},
+    "presence": FOUNDATION | {"iot", "bus"},
     "node_files": FOUNDATION,
     "node": FOUNDATION
     | MIDDLE
@@ -50,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 FOREIGN: dict[str, set[str]] = {
     "nats": {"bus"},
     "aiomqtt": {"bus"},
+    "cryptography": {"bus"},
     # functions: the Runtime API is HTTP, and a server of our own would be one more to get right.
     "aiohttp": {"server", "functions"},
     "websockets": {"server", "client"},

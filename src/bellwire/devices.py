@@ -10,24 +10,34 @@ import logging
 import secrets
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bellwire.bus import advisories
 from bellwire.bus.connection import Bus, without_secret
 from bellwire.bus.embedded import (
+    ACCOUNT,
+    DEVICE_USER,
     NODE_USER,
+    SYSTEM_USER,
     EmbeddedServer,
     ServerSettings,
     check_port,
     find_binary,
     free_port,
 )
-from bellwire.bus.mqtt import MqttPublisher, wait_accepting
+from bellwire.bus.mqtt import Login, MqttPublisher, wait_accepting
 from bellwire.bus.predecessor import end_predecessor
+from bellwire.definition import Service
 from bellwire.errors import BusError, StartError
-from bellwire.limits import Limits
-from bellwire.settings import Settings, bracketed, reachable
+from bellwire.logins import Logins
+from bellwire.presence import PresenceTeller
+from bellwire.settings import Settings, bracketed, is_loopback, reachable
 from bellwire.simulation import make_devices, simulate
 
+
+if TYPE_CHECKING:
+    from bellwire.bus.callout import Callout
 
 log = logging.getLogger("bellwire.node")
 
@@ -37,11 +47,18 @@ _START_S = 10.0
 class DeviceSide:
     """The broker, started where it is ours, and the bus connected to it."""
 
-    def __init__(self, bus: Bus, settings: Settings, *, node_id: str, limits: Limits) -> None:
+    def __init__(
+        self, bus: Bus, settings: Settings, service: Service, *, node_id: str, token: str
+    ) -> None:
         self._bus = bus
         self._settings = settings
         self._node_id = node_id
-        self._limits = limits
+        self._token = token
+        self._limits = service.limits
+        self._system = Bus(scope="system", limits=service.limits)
+        self._logins = Logins(service.devices) if service.devices else None
+        self._login: Login | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._embedded: EmbeddedServer | None = None
         self._publisher: MqttPublisher | None = None
         self._mqtt = ("127.0.0.1", settings.mqtt_port)
@@ -63,7 +80,7 @@ class DeviceSide:
             await self._start_embedded()
         else:
             await self._connect(self._settings.nats_url)
-        await wait_accepting(*self._mqtt, within_s=_START_S)
+        await wait_accepting(*self._mqtt, within_s=_START_S, login=self._login)
 
     async def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> None:
         """Publish as a device would; return once the broker has it (QoS 1).
@@ -71,13 +88,15 @@ class DeviceSide:
         Raises BusError, and BadRequestError where the topic cannot be published to.
         """
         if self._publisher is None:
-            self._publisher = MqttPublisher(*self._mqtt, client_id=f"bellwire-{self._node_id}")
+            client_id = f"bellwire-{self._node_id}"
+            self._publisher = MqttPublisher(*self._mqtt, client_id=client_id, login=self._login)
         await self._publisher.publish(topic, payload, qos=qos, retain=retain)
 
     async def simulate(self, count: int) -> None:
         """Be so many devices that publish for ever, until cancelled."""
         devices = make_devices(count, seed=secrets.randbits(32))
-        async with MqttPublisher(*self._mqtt, client_id="bellwire-simulator") as publisher:
+        simulator = MqttPublisher(*self._mqtt, client_id="bellwire-simulator", login=self._login)
+        async with simulator as publisher:
             while True:
                 try:
                     await simulate(devices, partial(publisher.publish, qos=1))
@@ -90,11 +109,19 @@ class DeviceSide:
         async with AsyncExitStack() as last_first:
             if self._embedded is not None:
                 last_first.push_async_callback(self._embedded.stop)
+            last_first.push_async_callback(self._system.close)
             last_first.push_async_callback(self._bus.close)
             if self._publisher is not None:
                 last_first.push_async_callback(self._publisher.__aexit__, None, None, None)
+            for task in self._tasks:
+                task.cancel()
 
     async def _connect(self, url: str) -> None:
+        if self._logins is not None:
+            raise StartError(
+                "with --nats that server decides who may connect, not custom.bellwire.devices",
+                hint="leave out --nats, or `devices`",
+            )
         if not self._settings.mqtt_port:
             raise StartError(
                 "with --nats the MQTT port of that server must be named",
@@ -110,6 +137,7 @@ class DeviceSide:
         await end_predecessor(folder)
         mqtt_port = settings.mqtt_port or free_port(settings.host)
         check_port(settings.host, mqtt_port, what="MQTT", option="--mqtt-port")
+        callout = self._make_callout()
         server = ServerSettings(
             binary=find_binary(settings.nats_server),
             folder=folder,
@@ -119,6 +147,8 @@ class DeviceSide:
             store_bytes=limits.stored_events_bytes,
             sync_interval_s=limits.sync_interval_s,
             payload_bytes=max(limits.mqtt_payload_bytes, limits.asynchronous_payload_bytes),
+            callout_issuer=callout.issuer if callout else None,
+            token=self._token,
         )
         self._embedded = EmbeddedServer(server)
         await self._embedded.start()
@@ -131,3 +161,29 @@ class DeviceSide:
             within_s=_START_S,
             is_hopeless=self._embedded.failure,
         )
+        await self._listen_to_system(server, callout)
+
+    async def _listen_to_system(self, server: ServerSettings, callout: Callout | None) -> None:
+        """Answer who may connect, and tell who is connected."""
+        self._login = Login(DEVICE_USER, server.password)
+        await self._system.connect(
+            server.url, user=SYSTEM_USER, password=server.password, within_s=_START_S
+        )
+        if callout is not None:
+            await callout.serve(self._system.client)
+        elif not is_loopback(self._settings.host):
+            log.warning(
+                "every device that reaches %s may connect, publish and listen to everything: "
+                "custom.bellwire.devices says who may",
+                self.mqtt_url,
+            )
+        presence = PresenceTeller(self.publish)
+        await advisories.listen(self._system.client, presence.take)
+        self._tasks.append(asyncio.create_task(presence.tell()))
+
+    def _make_callout(self) -> Callout | None:
+        if self._logins is None:
+            return None
+        from bellwire.bus.callout import Callout  # its signatures take a moment to import
+
+        return Callout(self._logins.decide, account=ACCOUNT)

@@ -20,6 +20,7 @@ from bellwire.definition.debugging import debugged
 from bellwire.errors import BadRequestError, SqlSyntaxError, UnsupportedFeatureError
 from bellwire.gateway.api import Api, apis_of
 from bellwire.iot.cycles import find_cycles
+from bellwire.iot.policies import check_policy
 from bellwire.iot.republished import INGEST
 from bellwire.iot.rules import Rule, compile_rule
 from bellwire.iot.sql.questions import ANSWERED
@@ -58,6 +59,8 @@ def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
     service = load_service(settings.directory, stage=settings.stage, env=environment)
     if settings.debug is not None:
         service = debugged(service, settings.debug)
+    for policy in service.devices.policies.values() if service.devices else ():
+        check_policy(policy)
     external = {*ANSWERED, *service.sql_functions}
     rules = tuple(_compile(rule, external) for rule in service.rules)
     findings = [*service.findings, *_loops(service, rules)]

@@ -86,12 +86,14 @@ class Node:
         self._data_dir = settings.data_dir
         self._files = NodeFiles(settings.data_dir, settings.ready_file)
         self._bus = Bus(scope=f"{service.name}--{service.stage}", limits=service.limits)
-        self._devices = DeviceSide(self._bus, settings, node_id=self.node_id, limits=service.limits)
         self._http_client = HttpClient(
             answer_bytes=service.limits.http_answer_bytes,
             requests=service.limits.http_requests,
         )
         self._token = secrets.token_urlsafe(24)
+        self._devices = DeviceSide(
+            self._bus, settings, service, node_id=self.node_id, token=self._token
+        )
         self._hub = Hub(
             loaded.apis,
             self._ids,

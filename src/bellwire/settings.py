@@ -44,3 +44,8 @@ def bracketed(host: str) -> str:
 def reachable(host: str) -> str:
     """Return where this machine reaches what listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell if what listens on `host` is reached from this machine alone."""
+    return host == "localhost" or host == "::1" or host.startswith("127.")

@@ -1,8 +1,8 @@
 """The nats-server that `bellwire run` starts for itself: broker, bus and history in one child.
 
 It listens on loopback only, unless the node is told another host: then its MQTT port does too. Its
-NATS port takes the node's own user, whose password is new at each start; devices come in without
-one and may not touch what is the node's (`_DENIED`).
+NATS port takes the node's own users, whose password is new at each start. Devices come in without
+one, or are asked who they are (`callout.py`); none may touch what is the node's (`DENIED`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import signal
 import socket
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,21 +36,37 @@ HEADER_ROOM = 16 * 1024
 _RESTART_DELAYS_S = (0.1, 0.5, 2.0, 5.0)
 NODE_USER = "bellwire"
 """The user of the NATS port that may do everything; its password is in the settings."""
-# Subjects that devices may neither publish to nor read: JetStream's API, its key-value stores,
-# the store behind QoS 1, and the node's own. `$MQTT.sub` and `$MQTT.deliver` stay: nats-server uses
-# them for the devices.
-_DENIED = ("$JS.>", "$KV.>", "$SYS.>", "$MQTT.JSA.>", "bellwire.>", "_INBOX.>")
-# To read `$MQTT.msgs.>` nats-server refuses devices itself; denied here as well, it would hold back
-# each QoS 1 message from who subscribes to a filter that begins with a wildcard.
-_UNWRITTEN = "$MQTT.msgs.>"
-# Devices publish there, and nobody but the rule that is named hears it.
-# docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
-_UNHEARD = ("$aws.rules.>", "$MQTT.msgs.$aws.rules.>")
+SYSTEM_USER = "bellwire-system"
+"""The user who is told of connections, and asked who may connect; it has the same password."""
+DEVICE_USER = "bellwire-node"
+"""The user that the node publishes as, over MQTT; it has the same password."""
+CLI_USER = "bellwire-cli"
+"""The user of the command line on the MQTT port; its password is the token of the node."""
+ACCOUNT = "BELLWIRE"
+"""Where the devices and the node are in NATS."""
+# `$MQTT.sub` and `$MQTT.deliver` stay: nats-server uses them for the devices.
+DENIED = ("$JS.>", "$KV.>", "$SYS.>", "$MQTT.JSA.>", "bellwire.>", "_INBOX.>")
+"""Subjects that devices may neither publish to nor read: JetStream's API, its key-value stores, and
+the node's own."""
+UNWRITTEN = (*DENIED, "$MQTT.msgs.>")
+"""What devices may not publish to: the store behind QoS 1 too. To read it nats-server refuses them
+itself; denied here as well, it would hold back each QoS 1 message from who subscribes to a filter
+that begins with a wildcard."""
+ANNOUNCED = "$aws.events.>"
+"""What devices may read and only the node publishes: who is connected."""
+UNHEARD = (*DENIED, "$aws.rules.>", "$MQTT.msgs.$aws.rules.>")
+"""What devices may not read. They publish to rules by name, and nobody but the rule that is named hears it
+[docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html]."""
+_LOGIN_TIMEOUT_S = 5
+"""How long a device waits for the node to know it; then it is refused, and to try again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How the embedded server runs. Ports are fixed here: a restart must find its clients again."""
+    """How the embedded server runs. Ports are fixed here: a restart must find its clients again.
+
+    `callout_issuer` is the key that answers who may connect; None where every device may.
+    """
 
     binary: str
     folder: Path
@@ -60,6 +76,8 @@ class ServerSettings:
     store_bytes: int
     sync_interval_s: float
     payload_bytes: int = 128 * 1024
+    callout_issuer: str | None = None
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     @property
@@ -225,8 +243,7 @@ class EmbeddedServer:
 def _configuration(settings: ServerSettings) -> str:
     interval_s = settings.sync_interval_s
     sync_interval = f"{round(interval_s * 1000)}ms" if interval_s else "always"
-    unwritten = ", ".join(f'"{subject}"' for subject in (*_DENIED, _UNWRITTEN))
-    unheard = ", ".join(f'"{subject}"' for subject in (*_DENIED, *_UNHEARD))
+    own, of_devices = _denial(UNWRITTEN, DENIED), _denial((*UNWRITTEN, ANNOUNCED), UNHEARD)
     host = f"[{settings.mqtt_host}]" if ":" in settings.mqtt_host else settings.mqtt_host
     return f"""\
 # Written by bellwire at each start.
@@ -244,19 +261,37 @@ jetstream {{
 }}
 mqtt {{ listen: "{host}:{settings.mqtt_port}" }}
 accounts {{
-  BELLWIRE {{
+  {ACCOUNT} {{
     jetstream: enabled
     users: [
       {{ user: {NODE_USER}, password: "{settings.password}" }}
-      {{ user: device, password: "{settings.password}", permissions: {{
-        publish: {{ deny: [{unwritten}] }}
-        subscribe: {{ deny: [{unheard}] }}
-      }} }}
+      {{ user: {DEVICE_USER}, password: "{settings.password}", permissions: {{ {own} }} }}
+      {{ user: {CLI_USER}, password: "{settings.token}", permissions: {{ {own} }} }}
+      {{ user: device, password: "{settings.password}", permissions: {{ {of_devices} }} }}
     ]
   }}
+  SYSTEM {{ users: [ {{ user: {SYSTEM_USER}, password: "{settings.password}" }} ] }}
 }}
-no_auth_user: device
+system_account: SYSTEM
+{_logins(settings.callout_issuer)}
 """
+
+
+def _denial(publish: Iterable[str], subscribe: Iterable[str]) -> str:
+    lists = [", ".join(f'"{subject}"' for subject in each) for each in (publish, subscribe)]
+    return f"publish: {{ deny: [{lists[0]}] }}, subscribe: {{ deny: [{lists[1]}] }}"
+
+
+def _logins(issuer: str | None) -> str:
+    """Return how devices come in: all as one user, or each asked who it is."""
+    if issuer is None:
+        return "no_auth_user: device"
+    users = ", ".join((NODE_USER, SYSTEM_USER, DEVICE_USER, CLI_USER))
+    return f"""\
+authorization {{
+  timeout: {_LOGIN_TIMEOUT_S}
+  auth_callout {{ issuer: {issuer}, account: SYSTEM, auth_users: [{users}] }}
+}}"""
 
 
 def _quoted(path: Path) -> str:

@@ -25,6 +25,7 @@ _REFUSED = 0x80
 """What SUBACK says of a filter that is refused [MQTT 3.1.1, 3.9.3]."""
 _UNREAD = 10_000
 """Messages of a subscription that wait to be taken; further ones are counted and dropped."""
+_PROBE = "bellwire-probe"
 # Without it a publish waits, for up to 40 ms, until the broker has confirmed the one before.
 _AT_ONCE = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -48,7 +49,7 @@ class Received(NamedTuple):
 class MqttPublisher:
     """One MQTT connection that publishes; an async context manager, which connects at once.
 
-    Used without, it connects for its first message.
+    Used without, it connects for its first message. `login` is its user and password.
 
     Raises BusError where the broker cannot be reached or does not acknowledge.
     """
@@ -230,7 +231,9 @@ async def _connected(
 _QueueType = type[asyncio.Queue[aiomqtt.Message]]
 
 
-async def wait_accepting(host: str, port: int, *, within_s: float) -> None:
+async def wait_accepting(
+    host: str, port: int, *, within_s: float, login: Login | None = None
+) -> None:
     """Return once the broker has answered an MQTT client; BusError where it does not in time.
 
     The first MQTT client also makes nats-server create the streams behind QoS 1.
@@ -238,7 +241,7 @@ async def wait_accepting(host: str, port: int, *, within_s: float) -> None:
     deadline = asyncio.get_running_loop().time() + within_s
     while True:
         try:
-            async with MqttPublisher(host, port):
+            async with MqttPublisher(host, port, client_id=_PROBE, login=login):
                 return
         except BusError:
             if asyncio.get_running_loop().time() > deadline:

@@ -93,7 +93,13 @@ def compare(old: Service, new: Service) -> Changes:
 def applicable(old: Service, new: Service) -> Service:
     """Return the new service as a node that runs the old one can run it: bound as it was."""
     keys = AccessKeys(new.access_keys.secrets, old.access_keys.sign_connections)
-    return replace(new, limits=old.limits, host_names=old.host_names, access_keys=keys)
+    return replace(
+        new,
+        limits=old.limits,
+        host_names=old.host_names,
+        access_keys=keys,
+        devices=old.devices,
+    )
 
 
 def _bound_at_start(old: Service, new: Service) -> Iterator[str]:
@@ -106,6 +112,8 @@ def _bound_at_start(old: Service, new: Service) -> Iterator[str]:
         yield "custom.bellwire.hostNames"
     if old.access_keys.sign_connections != new.access_keys.sign_connections:
         yield "custom.bellwire.signConnections"
+    if old.devices != new.devices:
+        yield "custom.bellwire.devices"
 
 
 def _function_lines(old: Mapping[str, Function], new: Mapping[str, Function]) -> Iterator[str]:

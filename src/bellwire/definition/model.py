@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
+from bellwire.definition.access import Devices
 from bellwire.errors import Place
 from bellwire.limits import Limits
 
@@ -354,9 +355,9 @@ class Service:
     """A whole serverless.yml, with variables resolved for one stage.
 
     The first of `apis` is that of the functions' `websocket` events, others are declared under
-    `resources`. `host_names` are those under which a proxy serves the console. `files` are those
-    that `${file(…)}` names, whether they are there or not. `sql_functions` gives the functions, by
-    key, that answer functions of IoT SQL.
+    `resources`. `host_names` are those under which a proxy serves the console. Without `devices`
+    every device may connect. `files` are those that `${file(…)}` names, whether they are there or
+    not. `sql_functions` gives the functions, by key, that answer functions of IoT SQL.
     """
 
     name: str
@@ -371,6 +372,7 @@ class Service:
     limits: Limits
     access_keys: AccessKeys = field(default_factory=AccessKeys)
     host_names: tuple[str, ...] = ()
+    devices: Devices | None = None
     findings: tuple[Finding, ...] = field(default=())
     files: tuple[Path, ...] = ()
     sql_functions: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from bellwire.errors import DefinitionError
 from bellwire.limits import Limits
 
 
-_KEYS = ("limits", "accessKeys", "signConnections", "hostNames", "rules", "sqlFunctions")
+_KEYS = ("limits", "accessKeys", "signConnections", "hostNames", "rules", "sqlFunctions", "devices")
 _DEFAULTS = Limits()
 _MAY_BE_ZERO = {
     "ping_interval_s",

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bellwire.definition.apis import Context, read_apis
+from bellwire.definition.devices import read_devices
 from bellwire.definition.document import read_document
 from bellwire.definition.dotenv import read_dotenv
 from bellwire.definition.findings import Findings
@@ -141,6 +142,7 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
         limits=limits,
         access_keys=access_keys,
         host_names=read_host_names(service),
+        devices=read_devices(service, context),
         findings=findings.all(),
         files=service.variables.files,
     )
