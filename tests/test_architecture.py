@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reload": FOUNDATION | {"definition", "loading", "node"},
     "cli": FOUNDATION
     | MIDDLE
-    | {"definition", "server", "node", "client", "simulation", "loading", "reload"},
+    | {"definition", "server", "node", "client", "simulation", "loading", "logins", "reload"},
     "templates": {"notify"},
 }
 """Which parts a part may import, besides itself."""

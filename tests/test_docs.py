@@ -22,6 +22,9 @@ functions:
 SECRETS = {
     "DEVELOPER_SECRET": "s3cret",
     "BELLWIRE_SECRET": "s3cret",
+    "THERMOSTAT_PASSWORD": "a",
+    "FLEET_TOKEN": "b",
+    "PUMP_PASSWORD": "c",
     "APP_KEY": "a-key-of-twenty-characters",
 }
 

@@ -13,6 +13,7 @@ from bellwire.cli import (
     check,
     dead_letters,
     failure,
+    hash_password,
     invoke,
     listen,
     logs,
@@ -45,6 +46,7 @@ for command in (
     logs.logs,
     status.status,
     sql.sql,
+    hash_password.hash_password,
 ):
     application.command()(command)
 application.add_typer(dead_letters.dead_letters, name="dead-letters")
