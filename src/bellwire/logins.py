@@ -13,7 +13,7 @@ from hashlib import scrypt
 
 from bellwire.bus.embedded import ANNOUNCED, UNHEARD, UNWRITTEN
 from bellwire.bus.login import Grant, LoginRequest
-from bellwire.bus.subjects import MESSAGES_PREFIX, subject_of
+from bellwire.bus.subjects import subject_of
 from bellwire.definition.access import DeviceLogin, Devices
 from bellwire.errors import BadRequestError
 from bellwire.iot.policies import Identity, permissions_of
@@ -80,7 +80,7 @@ class Logins:
             publish=_subjects(allowed.publish),
             publish_denied=(*UNWRITTEN, ANNOUNCED, _TOO_DEEP, *_subjects(allowed.publish_denied)),
             subscribe=(*_FOR_MQTT, *_subjects(allowed.subscribe)),
-            subscribe_denied=(*UNHEARD, *_also_stored(_subjects(allowed.subscribe_denied))),
+            subscribe_denied=(*UNHEARD, *_subjects(allowed.subscribe_denied)),
         )
 
     async def _login(self, request: LoginRequest) -> DeviceLogin:
@@ -149,8 +149,3 @@ def _by_name(logins: Iterable[DeviceLogin], kind: str) -> dict[str, DeviceLogin]
 
 def _subjects(filters: Iterable[str]) -> tuple[str, ...]:
     return tuple(subject_of(each) for each in filters)
-
-
-def _also_stored(subjects: Iterable[str]) -> tuple[str, ...]:
-    """Return subjects, and where nats-server keeps their messages of QoS 1, which it sends from."""
-    return tuple(each for subject in subjects for each in (subject, MESSAGES_PREFIX + subject))

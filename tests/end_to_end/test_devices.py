@@ -37,6 +37,7 @@ custom:
         thermostat-2: {password: secret-2, things: [pump-1], policies: [aws]}
       tokens:
         fleet: {token: the-token, policies: [fleet]}
+        ears: {token: token-of-ears, policies: [ears]}
       policies:
         default:
           publish: ['devices/${device}/#']
@@ -44,6 +45,12 @@ custom:
         fleet:
           connect: ['fleet-*']
           publish: ['devices/${clientId}/state']
+        ears:
+          Statement:
+            - {Effect: Allow, Action: 'iot:*', Resource: '*'}
+            - Effect: Deny
+              Action: iot:Receive
+              Resource: 'arn:aws:iot:*:*:topic/devices/thermostat-1/hidden/*'
         aws:
           Version: '2012-10-17'
           Statement:
@@ -179,6 +186,20 @@ def test_a_device_subscribes_to_what_it_may(connect: Any) -> None:
     assert not device.subscribe("$JS/#")
     device.publish("devices/thermostat-1/a/b", "hello")
     device.wait(lambda: ("devices/thermostat-1/a/b", b"hello") in device.messages)
+
+
+@pytest.mark.parametrize("topic_filter", ["devices/thermostat-1/#", "#", "+/+/#"])
+@pytest.mark.parametrize("qos", [0, 1])
+def test_what_a_device_may_not_receive_it_does_not(
+    connect: Any, topic_filter: str, qos: int
+) -> None:
+    ears = connect("ears", "x", "token-of-ears")
+    assert ears.subscribe(topic_filter)
+    device = connect("thermostat-1", "thermostat-1", "secret-1")
+    device.publish("devices/thermostat-1/hidden/x", "hidden", qos=qos)
+    device.publish("devices/thermostat-1/open", "open", qos=qos)
+    ears.wait(lambda: any(payload == b"open" for _, payload in ears.messages))
+    assert all(payload != b"hidden" for _, payload in ears.messages)
 
 
 @pytest.mark.parametrize(("user", "password"), [("anybody", "the-token"), ("the-token", None)])

@@ -55,7 +55,7 @@ that begins with a wildcard."""
 ANNOUNCED = "$aws.events.>"
 """What devices may read and only the node publishes: who is connected."""
 UNHEARD = (*DENIED, "$aws.rules.>", "$MQTT.msgs.$aws.rules.>")
-"""What devices may not read. They publish to rules by name, and nobody but the rule that is named hears it
+"""What devices may not read. They publish to rules by name, and nobody but that rule hears it
 [docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html]."""
 _LOGIN_TIMEOUT_S = 5
 """How long a device waits for the node to know it; then it is refused, and to try again."""
