@@ -53,6 +53,7 @@ FOREIGN: dict[str, set[str]] = {
     "nats": {"bus"},
     "aiomqtt": {"bus"},
     "cryptography": {"bus"},
+    "paho": {"bus"},
     # functions: the Runtime API is HTTP, and a server of our own would be one more to get right.
     "aiohttp": {"server", "functions"},
     "websockets": {"server", "client"},

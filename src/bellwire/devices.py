@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,10 +28,12 @@ from bellwire.bus.embedded import (
     free_port,
 )
 from bellwire.bus.mqtt import Login, MqttPublisher, wait_accepting
+from bellwire.bus.outside import BrokerStatistics, OutsideBroker
 from bellwire.bus.predecessor import end_predecessor
 from bellwire.definition import Service
 from bellwire.errors import BusError, StartError
 from bellwire.logins import Logins
+from bellwire.origin import MqttProperties
 from bellwire.presence import PresenceTeller
 from bellwire.settings import Settings, bracketed, is_loopback, reachable
 from bellwire.simulation import make_devices, simulate
@@ -61,6 +64,8 @@ class DeviceSide:
         self._tasks: list[asyncio.Task[None]] = []
         self._embedded: EmbeddedServer | None = None
         self._publisher: MqttPublisher | None = None
+        broker = self._broker = service.broker
+        self._outside = OutsideBroker(bus, broker, limits=service.limits) if broker else None
         self._mqtt = ("127.0.0.1", settings.mqtt_port)
         self.nats_url = ""
         """Where the bus is, without its password."""
@@ -68,25 +73,72 @@ class DeviceSide:
     @property
     def mqtt_url(self) -> str:
         """Where devices connect."""
+        if self._broker is not None:
+            return self._broker.url
         host, port = self._mqtt
         return f"mqtt://{bracketed(host)}:{port}"
 
     async def start(self) -> None:
         """Start or find the broker; return once it accepts devices.
 
+        One of somebody else is connected to by `follow`, once there is who takes its messages.
         Raises StartError where this machine does not allow it, BusError where it does not answer.
         """
+        if self._broker is not None and self._logins is not None:
+            raise StartError(
+                f"the MQTT broker {self._broker.url} decides who may connect, not "
+                "custom.bellwire.devices",
+                hint="leave out the broker, or `devices`",
+            )
         if self._settings.nats_url is None:
             await self._start_embedded()
         else:
             await self._connect(self._settings.nats_url)
-        await wait_accepting(*self._mqtt, within_s=_START_S, login=self._login)
+        if self._outside is None:
+            await wait_accepting(*self._mqtt, within_s=_START_S, login=self._login)
+        else:
+            await self._outside.open()
 
-    async def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> None:
+    async def follow(self, filters: Mapping[str, str]) -> None:
+        """Have messages of these topic filters, each with whom it is for, and of no others.
+
+        The embedded broker brings what the bus listens to: it needs to be told nothing. One of
+        somebody else that is away is tried again and again: see `wait_connected`. Raises BusError.
+        """
+        if self._outside is not None:
+            await self._outside.follow(filters)
+
+    async def wait_connected(self) -> None:
+        """Return once devices' messages come."""
+        if self._outside is not None:
+            await self._outside.wait_connected()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether devices' messages come."""
+        return self._outside is None or self._outside.is_connected
+
+    def broker_statistics(self) -> BrokerStatistics | None:
+        """Return the figures of a broker of somebody else; None where there is none."""
+        return self._outside.statistics() if self._outside is not None else None
+
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        *,
+        retain: bool = False,
+        properties: MqttProperties | None = None,
+    ) -> None:
         """Publish as a device would; return once the broker has it (QoS 1).
 
-        Raises BusError, and BadRequestError where the topic cannot be published to.
+        The embedded broker knows no `properties`. Raises BusError, and BadRequestError where the
+        topic cannot be published to.
         """
+        if self._outside is not None:
+            await self._outside.publish(topic, payload, qos, retain=retain, properties=properties)
+            return
         if self._publisher is None:
             client_id = f"bellwire-{self._node_id}"
             self._publisher = MqttPublisher(*self._mqtt, client_id=client_id, login=self._login)
@@ -95,11 +147,16 @@ class DeviceSide:
     async def simulate(self, count: int) -> None:
         """Be so many devices that publish for ever, until cancelled."""
         devices = make_devices(count, seed=secrets.randbits(32))
-        simulator = MqttPublisher(*self._mqtt, client_id="bellwire-simulator", login=self._login)
-        async with simulator as publisher:
+        async with AsyncExitStack() as stack:
+            publish = partial(self.publish, qos=1)
+            if self._outside is None:
+                publisher = MqttPublisher(
+                    *self._mqtt, client_id="bellwire-simulator", login=self._login
+                )
+                publish = partial((await stack.enter_async_context(publisher)).publish, qos=1)
             while True:
                 try:
-                    await simulate(devices, partial(publisher.publish, qos=1))
+                    await simulate(devices, publish)
                 except BusError as error:
                     log.warning("the simulated devices: %s", error.message)
                     await asyncio.sleep(1.0)
@@ -113,6 +170,8 @@ class DeviceSide:
             last_first.push_async_callback(self._bus.close)
             if self._publisher is not None:
                 last_first.push_async_callback(self._publisher.__aexit__, None, None, None)
+            if self._outside is not None:
+                last_first.push_async_callback(self._outside.close)
             for task in self._tasks:
                 task.cancel()
 
@@ -122,7 +181,7 @@ class DeviceSide:
                 "with --nats that server decides who may connect, not custom.bellwire.devices",
                 hint="leave out --nats, or `devices`",
             )
-        if not self._settings.mqtt_port:
+        if not self._settings.mqtt_port and self._broker is None:
             raise StartError(
                 "with --nats the MQTT port of that server must be named",
                 hint="add --mqtt-port 1883, or what its mqtt { } block says",
@@ -135,8 +194,10 @@ class DeviceSide:
         settings, limits = self._settings, self._limits
         folder = (settings.data_dir / "nats").absolute()
         await end_predecessor(folder)
-        mqtt_port = settings.mqtt_port or free_port(settings.host)
-        check_port(settings.host, mqtt_port, what="MQTT", option="--mqtt-port")
+        mqtt_port = 0
+        if self._broker is None:
+            mqtt_port = settings.mqtt_port or free_port(settings.host)
+            check_port(settings.host, mqtt_port, what="MQTT", option="--mqtt-port")
         callout = self._make_callout()
         server = ServerSettings(
             binary=find_binary(settings.nats_server),
@@ -153,7 +214,8 @@ class DeviceSide:
         self._embedded = EmbeddedServer(server)
         await self._embedded.start()
         self.nats_url = server.url
-        self._mqtt = (reachable(settings.host), mqtt_port)
+        if mqtt_port:
+            self._mqtt = (reachable(settings.host), mqtt_port)
         await self._bus.connect(
             server.url,
             user=NODE_USER,
@@ -161,7 +223,8 @@ class DeviceSide:
             within_s=_START_S,
             is_hopeless=self._embedded.failure,
         )
-        await self._listen_to_system(server, callout)
+        if self._broker is None:
+            await self._listen_to_system(server, callout)
 
     async def _listen_to_system(self, server: ServerSettings, callout: Callout | None) -> None:
         """Answer who may connect, and tell who is connected."""

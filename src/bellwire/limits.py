@@ -133,6 +133,24 @@ class Limits:
     redelivery_s: float = 10.0
     """An event whose node fell silent for this long is given out again. Ours."""
 
+    # A broker of somebody else as the device side
+    broker_in_flight: int = 1000
+    """Messages of QoS 1 that the broker may have sent us and that are not stored yet; the broker
+    holds back more (MQTT 5), or is not read from. Ours: AWS sends 100."""
+    broker_waiting: int = 10_000
+    """Messages of QoS 0 that wait to be handed on; of more, the newest are dropped, and counted.
+    Ours."""
+    broker_publishes: int = 100
+    """Messages of QoS 1 that the node publishes at once; more wait. Ours: what AWS allows
+    [docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits]."""
+    broker_session_s: int = 604_800
+    """How long the broker keeps what comes while the node is away (MQTT 5). Ours: seven days, AWS's
+    longest [docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits]."""
+    broker_timeout_s: float = 10.0
+    """Longest the broker may take for one step: to connect, for TLS, for an answer. Ours."""
+    broker_retry_s: float = 30.0
+    """Longest wait before the node tries to connect again; the first is half a second. Ours."""
+
     # Device shadows
     shadow_bytes: int = 8 * 1024
     """Largest state of a shadow: what is in desired and reported, as JSON without spaces
@@ -199,6 +217,17 @@ SIGNATURE_EXPIRES_S = 604_800
 CLIENT_CONTEXT_BYTES = 3583
 """Longest X-Amz-Client-Context, in base64
 [docs.aws.amazon.com/lambda/latest/api/API_Invoke.html]."""
+
+# A broker of somebody else.
+BROKER_PROPERTIES_BYTES = 8 * 1024
+"""Most that is kept of a message's MQTT 5 properties, as JSON. Ours: AWS's bound of user properties
+[docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits]."""
+BROKER_TOPIC_BYTES = 1024
+"""Longest topic that can be handed on. Ours: a line of the NATS protocol has 4096 bytes
+[docs.nats.io/running-a-nats-service/configuration]; AWS has topics of 256."""
+AWS_SUBSCRIPTIONS = 50
+"""Subscriptions of one connection to AWS IoT Core
+[docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits]."""
 
 # What AWS fixes for device shadows.
 SHADOW_TOKEN_BYTES = 64

@@ -16,6 +16,7 @@ from bellwire.definition import (
     load_service,
     sql_position,
 )
+from bellwire.definition.broker import broker_client_id, broker_of_run
 from bellwire.definition.debugging import debugged
 from bellwire.errors import BadRequestError, SqlSyntaxError, UnsupportedFeatureError
 from bellwire.gateway.api import Api, apis_of
@@ -30,6 +31,9 @@ from bellwire.settings import Settings
 
 BUNDLED = Path(__file__).parent / "templates" / "parameter_notifier"
 """The application that runs where the folder has none."""
+
+_OF_MQTT_5 = ("get_mqtt_property", "get_user_properties")
+"""Functions of IoT SQL that a broker of MQTT 5 has an answer for."""
 
 
 class Loaded(NamedTuple):
@@ -61,6 +65,13 @@ def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
         service = debugged(service, settings.debug)
     for policy in service.devices.policies.values() if service.devices else ():
         check_policy(policy)
+    broker = broker_of_run(
+        settings.broker,
+        service.broker,
+        client_id=broker_client_id(service.name, service.stage),
+        environment=environment,
+    )
+    service = replace(service, broker=broker)
     external = {*ANSWERED, *service.sql_functions}
     rules = tuple(_compile(rule, external) for rule in service.rules)
     findings = [*service.findings, *_loops(service, rules)]
@@ -70,8 +81,9 @@ def load(settings: Settings, environment: Mapping[str, str]) -> Loaded:
             f"rule {rule.name} uses {function}: the NATS broker does not tell who published or "
             f"how, so it is always {'n/a' if function == 'clientid()' else 'Undefined'} here"
             for function in rule.broker_functions
+            if broker is None or not function.startswith(_OF_MQTT_5)
         ]
-        texts += _remarks(definition, rule)
+        texts += _remarks(definition, rule, is_embedded=broker is None)
         findings += [Finding(text, definition.sql_place) for text in texts]
     return Loaded(service, rules, apis_of(service), tuple(findings))
 
@@ -93,7 +105,7 @@ def _loops(service: Service, rules: tuple[Rule, ...]) -> Iterator[Finding]:
         )
 
 
-def _remarks(definition: TopicRule, rule: Rule) -> Iterator[str]:
+def _remarks(definition: TopicRule, rule: Rule, *, is_embedded: bool) -> Iterator[str]:
     """Say what of a rule may not be as it looks."""
     if rule.topic_filter is None:
         yield (
@@ -105,7 +117,8 @@ def _remarks(definition: TopicRule, rule: Rule) -> Iterator[str]:
     if not rule.actions:
         yield f"rule {rule.name} has no action"
     for action in (*definition.actions, definition.error_action):
-        if isinstance(action, RepublishAction) and action.headers is not None:
+        has_headers = isinstance(action, RepublishAction) and action.headers is not None
+        if has_headers and is_embedded:
             yield (
                 f"rule {rule.name}: the headers of what it republishes are MQTT 5, which the "
                 "embedded broker does not speak: nobody gets them"

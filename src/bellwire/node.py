@@ -45,9 +45,16 @@ from bellwire.functions.variables import function_arn
 from bellwire.gateway.ids import NODE_ID_BYTES, IdSource
 from bellwire.http_destinations import HttpDestinations
 from bellwire.iot.actions import Republish
+from bellwire.iot.cover import cover
 from bellwire.iot.performers import Performers
-from bellwire.iot.republished import Republished
-from bellwire.limits import HTTP_ACTION_ANSWER_BYTES, REPUBLISHED_KEPT, REPUBLISHED_KEPT_S
+from bellwire.iot.republished import INGEST, Republished
+from bellwire.iot.rules import Rule
+from bellwire.limits import (
+    AWS_SUBSCRIPTIONS,
+    HTTP_ACTION_ANSWER_BYTES,
+    REPUBLISHED_KEPT,
+    REPUBLISHED_KEPT_S,
+)
 from bellwire.loading import Loaded
 from bellwire.node_files import NodeFiles
 from bellwire.notify.channel import NotifierChannel
@@ -62,7 +69,7 @@ from bellwire.server.outbound import HttpClient
 from bellwire.server.request import CONFIRM_PATH, HttpServices
 from bellwire.server.status import status_document
 from bellwire.settings import Settings, bracketed, reachable
-from bellwire.shadows import Shadows
+from bellwire.shadows import SHADOW_FILTERS, Shadows, ShadowsElsewhere
 
 
 log = logging.getLogger("bellwire.node")
@@ -162,6 +169,7 @@ class Node:
             "websocket_url": f"{self.http_url.replace('http', 'ws', 1)}/{self.service.stage}",
             "http_url": self.http_url,
             "mqtt_url": self._devices.mqtt_url,
+            "mqtt_is_ours": self.service.broker is None,
             "nats_url": self._devices.nats_url,
             "stage": self.service.stage,
             "api_id": self.service.api.api_id,
@@ -211,7 +219,9 @@ class Node:
         await _both(self._start_bus(), functions.start())
         await self._invocations.listen(self.service.functions, backlog.take)
         await self._rules.start(self._loaded.rules)
-        await self._shadows.start()
+        if self._serves_shadows:
+            await self._shadows.start()
+        await self._devices.follow(self._filters(self._loaded.rules))
         await self._open_front_door(runtime, tls)
         await self._destinations.follow(confirmation_urls(self._loaded.rules))
         self._tasks = [
@@ -224,8 +234,32 @@ class Node:
         if self.settings.simulate:
             simulating = self._devices.simulate(self.settings.simulate)
             self._simulation = [asyncio.create_task(simulating)]
+        await self._devices.wait_connected()
         self._is_ready = True
         self._files.tell(self.addresses, token=self._token)
+
+    @property
+    def _serves_shadows(self) -> bool:
+        return self.service.broker is None or self.service.broker.shadows
+
+    def _filters(self, rules: Iterable[Rule]) -> Mapping[str, str]:
+        """Return what a broker of somebody else is to send us: filters, and whom they are for."""
+        broker = self.service.broker
+        if broker is None:
+            return {}
+        whom: dict[str, str] = {}
+        filters = [(rule.name, rule.topic_filter) for rule in rules if rule.enabled]
+        found = [(name, each) for name, each in filters if each is not None]
+        for name, each in found:
+            known = whom.get(each.text)
+            whom[each.text] = f"{known}, {name}" if known else f"rule {name}"
+        if broker.is_aws and len(whom) > AWS_SUBSCRIPTIONS:
+            whom = dict.fromkeys(cover((each for _, each in found), AWS_SUBSCRIPTIONS), "rules")
+        if filters and not broker.is_aws:  # there it is no topic that anybody can subscribe to
+            whom[f"{INGEST}#"] = "rules that a topic names"
+        if self._serves_shadows:
+            whom |= dict.fromkeys(SHADOW_FILTERS, "devices' shadows")
+        return whom
 
     def _listen(self) -> socket.socket:
         host, port = self.settings.host, self.settings.port
@@ -283,11 +317,11 @@ class Node:
             store=self._store_event,
             tails=self._tails,
             publish=self._devices.publish,
-            shadows=self._shadows,
+            shadows=self._shadows if self._serves_shadows else ShadowsElsewhere(),
             dead_letters=self._retries,
             confirm=self._destinations.confirm,
             devices=self._listeners.devices,
-            is_ready=lambda: self._is_ready,
+            is_ready=lambda: self._is_ready and self._devices.is_connected,
             pages=console.files(),
             token=self._token,
             host_names={self.settings.host, *self.service.host_names},
@@ -316,6 +350,7 @@ class Node:
             logs=self._journal.statistics,
             shadows=self._shadows.statistics,
             dead_letters=self._letters.statistics,
+            broker=self._devices.broker_statistics,
             deployed_name=self._deployed_name,
         )
 
@@ -350,7 +385,9 @@ class Node:
         )
 
     async def _republish(self, effect: Republish) -> None:
-        await self._devices.publish(effect.topic, effect.payload, effect.qos)
+        await self._devices.publish(
+            effect.topic, effect.payload, effect.qos, properties=effect.properties
+        )
 
     def _enable_url(self, token: str) -> str:
         """Return what a destination asks for to confirm: by the proxy's name where there is one."""
@@ -385,7 +422,9 @@ class Node:
             "uptime_s": round(time.monotonic() - self._started_at, 3),
             "memory_bytes": _memory_bytes(),
         }
-        return status_document(sources, node=node, is_ready=self._is_ready)
+        return status_document(
+            sources, node=node, is_ready=self._is_ready and self._devices.is_connected
+        )
 
     # Stop
 
@@ -467,6 +506,7 @@ class Node:
         if changes.rules:
             await self._rules.replace(loaded.rules)
             await self._destinations.follow(confirmation_urls(loaded.rules))
+            await self._devices.follow(self._filters(loaded.rules))
         for key in changes.drop:  # last: nothing leads to them any more
             functions.drop(key)
         self._journal.open(service.functions)

@@ -16,8 +16,9 @@ TOKEN_HEADER = "X-Bellwire-Token"
 class Settings:
     """The settings of one node.
 
-    A port of 0 means any free port. `nats_url` set means: use that server, start none. `debug` is
-    the key of a function that somebody debugs at this terminal. TLS is served with the PEM files of
+    A port of 0 means any free port. `nats_url` set means: use that server, start none. `broker` is
+    the address of a broker of somebody else that devices publish to. `debug` is the key of a
+    function that somebody debugs at this terminal. TLS is served with the PEM files of
     `certificate`: the certificate with its chain, and its key; where that is None with one of the
     node's own authority.
     """
@@ -30,6 +31,7 @@ class Settings:
     data_dir: Path = Path(".bellwire")
     nats_url: str | None = None
     nats_server: str | None = None
+    broker: str | None = None
     simulate: int = 0
     ready_file: Path | None = None
     debug: str | None = None

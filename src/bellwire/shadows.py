@@ -29,6 +29,7 @@ from bellwire.iot.shadow import (
     respond,
 )
 from bellwire.iot.shadow_request import (
+    InvalidShadowRequestError,
     ShadowError,
     ShadowFailureError,
     ShadowName,
@@ -41,7 +42,13 @@ from bellwire.limits import SHADOW_VERSION_KEPT_S, Limits
 
 log = logging.getLogger("bellwire.shadows")
 
+SHADOW_FILTERS = ("$aws/things/+/shadow/+", "$aws/things/+/shadow/name/+/+")
+"""Topic filters that hold all requests of devices, and no answer."""
 _ANSWER_QOS = 1
+_ELSEWHERE = (
+    "Device shadows are kept by the broker of the devices: ask its own API "
+    "(custom.bellwire.broker.shadows)"
+)
 _Result = TypeVar("_Result")
 
 Publish = Callable[[str, bytes, int], Awaitable[None]]
@@ -286,6 +293,18 @@ class Shadows:
                 message.topic,
                 self._limits.shadow_requests,
             )
+
+
+class ShadowsElsewhere:
+    """What callers find where the broker of the devices keeps shadows itself."""
+
+    async def serve(self, name: ShadowName, operation: str, payload: bytes) -> bytes:
+        """Refuse a call; raises ShadowError."""
+        raise InvalidShadowRequestError(_ELSEWHERE)
+
+    async def names(self, thing: str, *, count: int, after: str | None = None) -> NamesPage:
+        """Refuse a call; raises ShadowError."""
+        raise InvalidShadowRequestError(_ELSEWHERE)
 
 
 def _request(name: ShadowName, operation: str, message: ShadowMessage) -> ShadowRequest:

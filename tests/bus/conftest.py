@@ -81,7 +81,8 @@ class Broker:
                 os.kill(pid, 0)
 
     async def wait_accepting(self) -> None:
-        await wait_accepting("127.0.0.1", self.settings.mqtt_port, within_s=START_S)
+        if self.settings.mqtt_port:
+            await wait_accepting("127.0.0.1", self.settings.mqtt_port, within_s=START_S)
 
     @asynccontextmanager
     async def bus(self, scope: str = "app-dev", **bounds: float) -> AsyncIterator[ListeningBus]:

@@ -71,7 +71,7 @@ def test_every_limit_can_be_set(fields: Make) -> None:
             "port: 1",
             "1:21: unknown key `custom.bellwire.port`",
             "it takes `limits`, `accessKeys`, `signConnections`, `hostNames`, `rules`, "
-            "`sqlFunctions`, `devices`",
+            "`sqlFunctions`, `devices`, `broker`",
         ),
         (
             "limits: {idleTimeoutS: 0}",

@@ -302,6 +302,7 @@ class FrontDoorServer:
             logs=lambda: LogStatistics(7, 8),
             shadows=lambda: ShadowStatistics({("update", "HTTP"): 4}, 3, 2, 1),
             dead_letters=lambda: DeadLetterStatistics(4, 3, 2, 1),
+            broker=lambda: None,
             deployed_name=lambda key: f"app-dev-{key}",
         )
         self._http = HttpServer(

@@ -96,6 +96,7 @@ def test_the_whole_node_is_one_document(run: Run, serve: Serve) -> None:
                     "error_action_failures": 0,
                 }
             },
+            "broker": None,
             "notifier": {
                 "connections": 2,
                 "devices_listened_to": 3,

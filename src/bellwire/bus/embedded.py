@@ -65,7 +65,8 @@ _LOGIN_TIMEOUT_S = 5
 class ServerSettings:
     """How the embedded server runs. Ports are fixed here: a restart must find its clients again.
 
-    `callout_issuer` is the key that answers who may connect; None where every device may.
+    `callout_issuer` is the key that answers who may connect; None where every device may. With an
+    `mqtt_port` of 0 it serves no devices: they have a broker elsewhere.
     """
 
     binary: str
@@ -245,6 +246,7 @@ def _configuration(settings: ServerSettings) -> str:
     sync_interval = f"{round(interval_s * 1000)}ms" if interval_s else "always"
     own, of_devices = _denial(UNWRITTEN, DENIED), _denial((*UNWRITTEN, ANNOUNCED), UNHEARD)
     host = f"[{settings.mqtt_host}]" if ":" in settings.mqtt_host else settings.mqtt_host
+    mqtt = f'mqtt {{ listen: "{host}:{settings.mqtt_port}" }}' if settings.mqtt_port else ""
     return f"""\
 # Written by bellwire at each start.
 server_name: bellwire
@@ -259,7 +261,7 @@ jetstream {{
   max_file_store: {settings.store_bytes}
   sync_interval: {sync_interval}
 }}
-mqtt {{ listen: "{host}:{settings.mqtt_port}" }}
+{mqtt}
 accounts {{
   {ACCOUNT} {{
     jetstream: enabled

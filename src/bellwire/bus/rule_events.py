@@ -19,12 +19,13 @@ from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from bellwire.bus.connection import ACK, IN_PROGRESS, PLAIN_PENDING, Bus, another_node, log
+from bellwire.bus.origins import origin_of
 from bellwire.bus.subjects import (
     MESSAGES_PREFIX,
     MESSAGES_STREAM,
     QOS_HEADER,
     subject_of,
-    topic_of,
+    topic_of_message,
 )
 from bellwire.errors import BusError
 from bellwire.limits import Limits
@@ -243,11 +244,12 @@ class RuleEvents:
         metadata = message.metadata
         return Event(
             self._bus,
-            topic=topic_of(message.subject.removeprefix(MESSAGES_PREFIX)),
+            topic=topic_of_message(message.subject.removeprefix(MESSAGES_PREFIX), message.headers),
             payload=message.data,
             timestamp_ms=int(metadata.timestamp.timestamp() * 1000),
             reply=message.reply,
             redelivered=metadata.num_delivered > 1,
+            origin=origin_of(message.headers),
         )
 
     # QoS 0
@@ -272,11 +274,12 @@ class RuleEvents:
         self._on_plain(
             Event(
                 self._bus,
-                topic=topic_of(message.subject),
+                topic=topic_of_message(message.subject, message.headers),
                 payload=message.data,
                 timestamp_ms=time.time_ns() // 1_000_000,
                 reply="",
                 redelivered=False,
+                origin=origin_of(message.headers),
             )
         )
 

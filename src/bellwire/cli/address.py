@@ -16,13 +16,17 @@ from bellwire.settings import NODE_FILE, TOKEN_HEADER
 
 
 class Address(NamedTuple):
-    """Where a node listens, and the token that it knows its owner by, if it has told."""
+    """Where a node listens, and the token that it knows its owner by, if it has told.
+
+    Where the MQTT broker is somebody else's, `mqtt_is_ours` is False: it knows no token.
+    """
 
     websocket_url: str
     http_url: str
     mqtt_host: str
     mqtt_port: int
     token: str | None = None
+    mqtt_is_ours: bool = True
 
 
 def find_node(data_dir: Path) -> Address:
@@ -31,9 +35,14 @@ def find_node(data_dir: Path) -> Address:
         document = json.loads((data_dir / NODE_FILE).read_text())
     except (OSError, ValueError):
         return Address("ws://127.0.0.1:3001/dev", "http://127.0.0.1:3001", "127.0.0.1", 1883)
-    host, port = split_host_port(str(document["mqtt_url"]).removeprefix("mqtt://"))
+    host, port = split_host_port(str(document["mqtt_url"]).rpartition("://")[2])
     return Address(
-        str(document["websocket_url"]), str(document["http_url"]), host, port, document.get("token")
+        str(document["websocket_url"]),
+        str(document["http_url"]),
+        host,
+        port,
+        document.get("token"),
+        document.get("mqtt_is_ours", True),
     )
 
 

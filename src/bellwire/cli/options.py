@@ -13,6 +13,12 @@ DataDir = Annotated[
 ]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")]
 Nats = Annotated[str | None, typer.Option(metavar="URL", help="Use this NATS server, start none.")]
+Broker = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Devices' MQTT broker, e.g. mqtts://USER@HOST:8883, in place of ours."
+    ),
+]
 NatsServer = Annotated[
     str | None, typer.Option(metavar="PATH", help="The nats-server program to start.")
 ]

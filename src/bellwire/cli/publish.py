@@ -8,14 +8,17 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
+from urllib.parse import quote
 
 import typer
 
 from bellwire.bus.mqtt import Login, MqttPublisher
 from bellwire.bus.subjects import check_topic
+from bellwire.cli.address import call_node, find_node
 from bellwire.cli.broker import find_broker
 from bellwire.cli.options import DataDir
 from bellwire.cli.payload import shown
+from bellwire.errors import UpstreamError
 from bellwire.simulation import topic_of_device
 
 
@@ -41,8 +44,12 @@ def publish(
     else:
         payload = _payload(words or [])
     check_topic(topic)
-    host, port, login = find_broker(mqtt, data_dir)
-    asyncio.run(_publish(host, port, login, topic, payload, qos, retain))
+    node = find_node(data_dir)
+    if mqtt is None and not node.mqtt_is_ours and not retain:
+        _publish_by_node(node.http_url, topic, payload, qos)
+    else:
+        host, port, login = find_broker(mqtt, data_dir)
+        asyncio.run(_publish(host, port, login, topic, payload, qos, retain))
     print(f"{topic} {shown(payload)}", file=sys.stderr)
 
 
@@ -74,6 +81,15 @@ def _payload(words: list[str]) -> bytes:
     if words == ["-"]:
         return sys.stdin.buffer.read()
     return os.fsencode(words[0]) if words else b""
+
+
+def _publish_by_node(url: str, topic: str, payload: bytes, qos: int) -> None:
+    """Have the node publish, which the broker of the devices knows."""
+    path = f"/topics/{quote(topic, safe='')}?qos={qos}"
+    answer = call_node(url, "POST", path, body=payload, timeout_s=30.0)
+    if answer.status != 200:
+        said = answer.body.decode(errors="replace")[:500]
+        raise UpstreamError(f"the node did not publish: {said}", retryable=True)
 
 
 async def _publish(

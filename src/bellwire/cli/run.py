@@ -16,6 +16,7 @@ import typer
 
 from bellwire.cli.log_format import configure_logging
 from bellwire.cli.options import (
+    Broker,
     DataDir,
     Debug,
     Nats,
@@ -55,6 +56,7 @@ def run(
     stage: Annotated[str | None, typer.Option(help="The stage; else provider.stage, dev.")] = None,
     data_dir: DataDir = Path(".bellwire"),
     nats: Nats = None,
+    broker: Broker = None,
     nats_server: NatsServer = None,
     simulate: Annotated[int, typer.Option(min=0, max=1000, help="Simulated devices.")] = 0,
     ready_file: ReadyFile = None,
@@ -79,6 +81,7 @@ def run(
         data_dir=data_dir,
         nats_url=nats,
         nats_server=nats_server,
+        broker=broker,
         simulate=simulate,
         ready_file=ready_file,
         debug=debug,

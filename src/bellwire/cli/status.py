@@ -100,7 +100,7 @@ def _tell_node(console: Console, document: Mapping[str, Any]) -> None:
     state = "[green]ready[/]" if document["ready"] else "[red]not ready[/]"
     console.print(f"[bold]{escape(node['service'])}[/], stage {escape(node['stage'])}: {state}")
     memory = node["memory_bytes"]
-    rows = (
+    rows = [
         ("WebSocket", node["websocket_url"]),
         ("HTTP", node["http_url"]),
         ("MQTT", node["mqtt_url"]),
@@ -111,11 +111,23 @@ def _tell_node(console: Console, document: Mapping[str, Any]) -> None:
             f"{connections['open']} open of {connections['limit']}, {connections['opened']} so "
             f"far, {connections['slow_consumers_cut']} cut as slow",
         ),
-    )
+    ]
+    if (broker := document["broker"]) is not None:
+        rows.append(("Broker", _describe_broker(broker)))
     table = Table.grid(padding=(0, 2))
     for name, text in rows:
         table.add_row(f"  {name}", escape(text))
     console.print(table)
+
+
+def _describe_broker(broker: Mapping[str, Any]) -> str:
+    if not broker["connected"]:
+        return f"NOT CONNECTED: {broker['reason']}"
+    refused = f", refused: {', '.join(broker['refused'])}" if broker["refused"] else ""
+    return (
+        f"{broker['protocol']}, {broker['subscriptions']} subscriptions{refused}; "
+        f"{broker['received']} received, {broker['dropped']} dropped"
+    )
 
 
 def _tell_functions(console: Console, functions: Mapping[str, Mapping[str, Any]]) -> None:

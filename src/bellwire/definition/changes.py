@@ -99,6 +99,7 @@ def applicable(old: Service, new: Service) -> Service:
         host_names=old.host_names,
         access_keys=keys,
         devices=old.devices,
+        broker=old.broker,
     )
 
 
@@ -110,6 +111,8 @@ def _bound_at_start(old: Service, new: Service) -> Iterator[str]:
             yield f"custom.bellwire.limits.{name} {_shown(before)} → {_shown(after)}"
     if old.host_names != new.host_names:
         yield "custom.bellwire.hostNames"
+    if old.broker != new.broker:
+        yield "custom.bellwire.broker"
     if old.access_keys.sign_connections != new.access_keys.sign_connections:
         yield "custom.bellwire.signConnections"
     if old.devices != new.devices:

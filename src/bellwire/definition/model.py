@@ -6,6 +6,7 @@ handler, a statement) carries its place in the file, so that the error can name 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,10 @@ from typing import Literal, NamedTuple, TypeAlias
 from bellwire.definition.access import Devices
 from bellwire.errors import Place
 from bellwire.limits import Limits
+
+
+_AWS_HOST = re.compile(r".+\.iot\.[a-z0-9-]+\.amazonaws\.com(\.cn)?", re.IGNORECASE)
+_AWS_TLS_PORT = 443
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,13 +356,55 @@ class TopicRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the broker is, and how the node logs in there.
+
+    `ca` is who signed the broker's certificate, None for the system's authorities; `certificate`
+    and `key` are the node's own. `shadows` tells whether the node serves device shadows there.
+    """
+
+    host: str
+    port: int
+    tls: bool
+    client_id: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    shadows: bool = True
+
+    @property
+    def url(self) -> str:
+        """The address, without a secret."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"mqtt{'s' if self.tls else ''}://{host}:{self.port}"
+
+    @property
+    def is_aws(self) -> bool:
+        """Whether it is AWS IoT Core."""
+        return bool(_AWS_HOST.fullmatch(self.host))
+
+    @property
+    def alpn(self) -> str | None:
+        """What AWS tells MQTT from HTTPS by on port 443; None elsewhere.
+
+        docs.aws.amazon.com/iot/latest/developerguide/protocols.html
+        """
+        if not self.is_aws or self.port != _AWS_TLS_PORT:
+            return None
+        return "mqtt" if self.certificate is None else "x-amzn-mqtt-ca"
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A whole serverless.yml, with variables resolved for one stage.
 
     The first of `apis` is that of the functions' `websocket` events, others are declared under
     `resources`. `host_names` are those under which a proxy serves the console. Without `devices`
-    every device may connect. `files` are those that `${file(…)}` names, whether they are there or
-    not. `sql_functions` gives the functions, by key, that answer functions of IoT SQL.
+    every device may connect. `broker` is None where devices publish to the node's own. `files` are
+    those that `${file(…)}` names, whether they are there or not. `sql_functions` gives the
+    functions, by key, that answer functions of IoT SQL.
     """
 
     name: str
@@ -373,6 +420,7 @@ class Service:
     access_keys: AccessKeys = field(default_factory=AccessKeys)
     host_names: tuple[str, ...] = ()
     devices: Devices | None = None
+    broker: Broker | None = None
     findings: tuple[Finding, ...] = field(default=())
     files: tuple[Path, ...] = ()
     sql_functions: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,16 @@ from bellwire.errors import DefinitionError
 from bellwire.limits import Limits
 
 
-_KEYS = ("limits", "accessKeys", "signConnections", "hostNames", "rules", "sqlFunctions", "devices")
+_KEYS = (
+    "limits",
+    "accessKeys",
+    "signConnections",
+    "hostNames",
+    "rules",
+    "sqlFunctions",
+    "devices",
+    "broker",
+)
 _DEFAULTS = Limits()
 _MAY_BE_ZERO = {
     "ping_interval_s",

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bellwire.definition.apis import Context, read_apis
+from bellwire.definition.broker import broker_client_id, read_broker
 from bellwire.definition.devices import read_devices
 from bellwire.definition.document import read_document
 from bellwire.definition.dotenv import read_dotenv
@@ -143,6 +144,9 @@ def _read(service: Fields, directory: Path, file: Path, findings: Findings) -> S
         access_keys=access_keys,
         host_names=read_host_names(service),
         devices=read_devices(service, context),
+        broker=read_broker(
+            service, findings, client_id=broker_client_id(name, stage), directory=directory
+        ),
         findings=findings.all(),
         files=service.variables.files,
     )

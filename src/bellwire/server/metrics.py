@@ -23,6 +23,7 @@ from prometheus_client.core import (
 )
 
 from bellwire.bus.dead_letters import DeadLetterStatistics
+from bellwire.bus.outside import BrokerStatistics
 from bellwire.functions.backlog import BacklogStatistics
 from bellwire.functions.log_store import LogStatistics
 from bellwire.functions.statistics import FunctionStatistics
@@ -51,6 +52,7 @@ class Sources:
     logs: Callable[[], LogStatistics]
     shadows: Callable[[], ShadowStatistics]
     dead_letters: Callable[[], DeadLetterStatistics]
+    broker: Callable[[], BrokerStatistics | None]
     deployed_name: Callable[[str], str]
 
 
@@ -198,6 +200,9 @@ _OUT = "(out)"
 _GAUGES = {"running", "waiting"}
 """Figures of rules that are of the moment; all others only grow."""
 
+_BROKER_GAUGES = {"connected", "refused", "subscriptions", "unacknowledged", "waiting"}
+"""Figures of the devices' broker that are of the moment."""
+
 
 class Metrics:
     """Writes the metrics of a node in Prometheus's text format."""
@@ -226,6 +231,8 @@ class Metrics:
         )
         for name, value in self._sources.listeners()._asdict().items():
             yield GaugeMetricFamily(f"bellwire_notify_{name}", "Of the notifier", value=value)
+        if (broker := self._sources.broker()) is not None:
+            yield from _of_broker(broker)
         for name, value in self._sources.logs()._asdict().items():
             text = "Lines of functions' logs"
             yield CounterMetricFamily(f"bellwire_log_lines_{name}", text, value=value)
@@ -334,6 +341,16 @@ def _of_dead_letters(figures: DeadLetterStatistics) -> Iterator[Metric]:
     for name, value in figures._asdict().items():
         make = GaugeMetricFamily if name == "kept" else CounterMetricFamily
         yield make(f"bellwire_dead_letters_{name}", "Events that failed for good", value=value)
+
+
+def _of_broker(broker: BrokerStatistics) -> Iterator[Metric]:
+    """Yield the figures of a broker of somebody else: numbers, and how many filters it refuses."""
+    for name, value in broker._asdict().items():
+        if not isinstance(value, int | tuple):
+            continue
+        number = len(value) if isinstance(value, tuple) else int(value)
+        make = GaugeMetricFamily if name in _BROKER_GAUGES else CounterMetricFamily
+        yield make(f"bellwire_broker_{name}", "Of the devices' MQTT broker", value=number)
 
 
 def _of_rules(rules: Mapping[str, DeliveryStatistics]) -> Iterator[Metric]:

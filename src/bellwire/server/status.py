@@ -24,13 +24,13 @@ _TIMES = {
 def status_document(
     sources: Sources, *, node: Mapping[str, object], is_ready: bool
 ) -> dict[str, object]:
-    """Return the document: `node`, `connections`, `functions`, `rules`, `notifier`, `shadows`,
-    `dead_letters`, `ready`.
+    """Return the document: `node`, `connections`, `functions`, `rules`, `broker`, `notifier`,
+    `shadows`, `dead_letters`, `ready`; `broker` is null where the devices' is the node's own.
 
     Names are those of the statistics; times end in their unit, functions and rules are told by
     their keys in serverless.yml.
     """
-    backlog, hub = sources.backlog(), sources.hub
+    backlog, hub, broker = sources.backlog(), sources.hub, sources.broker()
     connections = hub.statistics()
     return {
         "ready": is_ready,
@@ -47,6 +47,7 @@ def status_document(
             for key, statistics in sources.functions().items()
         },
         "rules": {name: each._asdict() for name, each in sources.rules().items()},
+        "broker": None if broker is None else broker._asdict(),
         "notifier": sources.listeners()._asdict(),
         "shadows": _of_shadows(sources.shadows()),
         "dead_letters": sources.dead_letters()._asdict(),
