@@ -106,6 +106,9 @@ def _reason(error: OSError) -> tuple[str, str | None, bool]:
         return f"its name has no address ({error.strerror})", "check the broker's url", True
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there", "is it running, and on this port?", True
+    if isinstance(error, ConnectionResetError):
+        hint = "does it speak TLS on this port? mqtts:// where it does, mqtt:// where not"
+        return "it hung up", hint, True
     if isinstance(error, TimeoutError):
         return (
             "it did not answer in time",

@@ -475,6 +475,8 @@ def _properties(given: MqttProperties) -> Properties:
         properties.CorrelationData = given.correlation_data
     if given.user:
         properties.UserProperty = list(given.user)
+    if given.message_expiry_s is not None:
+        properties.MessageExpiryInterval = given.message_expiry_s
     return properties
 
 
@@ -487,5 +489,6 @@ def _read_properties(given: Properties) -> MqttProperties | None:
         response_topic=getattr(given, "ResponseTopic", None),
         correlation_data=getattr(given, "CorrelationData", None),
         user=tuple(user),
+        message_expiry_s=getattr(given, "MessageExpiryInterval", None),
     )
     return None if read == MqttProperties() else read

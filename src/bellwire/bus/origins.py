@@ -25,6 +25,7 @@ def properties_header(properties: MqttProperties) -> str:
         "responseTopic": properties.response_topic,
         "correlationData": None if correlation is None else b64encode(correlation).decode(),
         "user": list(properties.user) or None,
+        "messageExpiryS": properties.message_expiry_s,
     }
     return json.dumps({name: value for name, value in given.items() if value is not None})
 
@@ -43,5 +44,6 @@ def origin_of(headers: Mapping[str, str] | None) -> Origin:
             response_topic=given.get("responseTopic"),
             correlation_data=None if correlation is None else b64decode(correlation),
             user=tuple((key, value) for key, value in given.get("user", ())),
+            message_expiry_s=given.get("messageExpiryS"),
         )
     )
