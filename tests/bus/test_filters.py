@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from bellwire.bus.filters import Copies, holds, matches, outermost, overlap
@@ -34,6 +34,7 @@ def test_a_filter_that_another_one_holds_is_not_subscribed_to(
     assert outermost(wanted) == subscribed
 
 
+@settings(deadline=None)
 @given(filters(), filters(), TOPICS)
 def test_what_holds_and_what_overlaps_agrees_with_what_matches(
     one: str, other: str, topic: str
@@ -45,6 +46,7 @@ def test_what_holds_and_what_overlaps_agrees_with_what_matches(
         assert overlap(other, one)
 
 
+@settings(deadline=None)
 @given(some.sets(filters(), max_size=5), TOPICS)
 def test_the_outermost_filters_match_what_all_do(wanted: set[str], topic: str) -> None:
     assert any(matches(each, topic) for each in outermost(wanted)) == any(
@@ -52,6 +54,7 @@ def test_the_outermost_filters_match_what_all_do(wanted: set[str], topic: str) -
     )
 
 
+@settings(deadline=None)
 @given(some.sets(filters(), min_size=1, max_size=5), TOPICS)
 def test_of_all_copies_of_a_message_exactly_one_is_taken(wanted: set[str], topic: str) -> None:
     numbers = {text: number for number, text in enumerate(sorted(wanted), start=1)}

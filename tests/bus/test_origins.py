@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from bellwire.bus.origins import PROPERTIES_HEADER, origin_of, properties_header
@@ -10,6 +10,7 @@ from bellwire.origin import UNKNOWN, MqttProperties, Origin
 TEXTS = some.none() | some.text()
 
 
+@settings(deadline=None)  # the first example waits for what the machine does besides
 @given(
     some.builds(
         MqttProperties,
