@@ -30,6 +30,7 @@ COUNTED = {
     "shadow_depth",
     "shadow_requests",
     "snapshot_devices",
+    "topic_levels",
 }
 """Limits whose unit is what they count."""
 
