@@ -14,7 +14,11 @@ from bellwire.limits import Limits
 
 SOURCE = Path(limits.__file__)
 COUNTED = {
+    "broker_in_flight",
+    "broker_publishes",
+    "broker_waiting",
     "connections",
+    "dead_letters_in_flight",
     "destination_chain",
     "events_in_flight",
     "function_concurrency",
